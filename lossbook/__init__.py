@@ -1,0 +1,97 @@
+"""Loss functions from scratch: one step a line, exact gradients, every value checked against Keras.
+
+Each loss has two forms, as in Keras 3. The function gives one value per sample; the
+class reduces a batch to one number and takes weights and masks.
+
+>>> import lossbook
+>>> lossbook.huber([[0.0, 0.0]], [[0.5, 3.0]])
+array([1.3125])
+>>> float(lossbook.Huber(delta=1.0)([[0.0, 0.0]], [[0.5, 3.0]]))
+1.3125
+"""
+
+import difflib as _difflib
+
+from lossbook import regression, probability, margins, similarity  # noqa: F401, I001  (chapter order)
+from lossbook.arrays import EPSILON
+from lossbook.base import REDUCTIONS, Loss, reduce_values
+try:  # TEMPORARY
+    from lossbook.compare import compare
+    from lossbook.explain import explain
+except ModuleNotFoundError:
+    pass
+from lossbook.probability import log_sum_exp, sigmoid, softmax
+from lossbook.registry import CATALOGUE, exports as _exports
+
+__version__ = "0.1.0"
+
+_FROM_CATALOGUE = _exports()
+globals().update(_FROM_CATALOGUE)
+
+__all__ = [
+    "CATALOGUE",
+    "EPSILON",
+    "REDUCTIONS",
+    "Loss",
+    "compare",
+    "explain",
+    "get",
+    "log_sum_exp",
+    "reduce_values",
+    "sigmoid",
+    "softmax",
+    *_FROM_CATALOGUE,
+]
+
+
+def get(identifier):
+    """Return a loss by any name Keras knows it by.
+
+    Parameters
+    ----------
+    identifier : str, dict, callable or None
+        A function's name or short name (``"huber"``, ``"mse"``) gives the function; a
+        class's name (``"Huber"``) an object with its defaults; a dictionary with
+        ``class_name`` and ``config`` the object it describes. Anything callable, and
+        None, comes back as it is.
+
+    Returns
+    -------
+    callable or None
+        A loss function or a :class:`Loss`.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If the identifier is none of these.
+
+    Examples
+    --------
+    >>> get("mse").__name__, get("Huber")
+    ('mean_squared_error', Huber(delta=1.0))
+    """
+    if identifier is None or callable(identifier):
+        return identifier
+    if isinstance(identifier, dict):
+        return _class_named(identifier.get("class_name")).from_config(identifier.get("config", {}))
+    if not isinstance(identifier, str):
+        raise TypeError(
+            f"Received {type(identifier).__name__}; expected a name, a dictionary or a callable. "
+            "Names are those of lossbook.CATALOGUE."
+        )
+    for spec in CATALOGUE.values():
+        if identifier in (spec.name, *spec.aliases):
+            return spec.function
+    return _class_named(identifier)()
+
+
+def _class_named(name):
+    classes = {spec.cls.__name__: spec.cls for spec in CATALOGUE.values()}
+    if name in classes:
+        return classes[name]
+    known = [*classes, *CATALOGUE, *(alias for spec in CATALOGUE.values() for alias in spec.aliases)]
+    near = _difflib.get_close_matches(str(name), known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "See lossbook.CATALOGUE for every name."
+    raise ValueError(f"Received the loss name {name!r}; expected one that lossbook knows. {hint}")

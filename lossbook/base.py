@@ -1,0 +1,415 @@
+"""The frame around every loss: weights, masks, one number for the batch, and its gradient."""
+
+import inspect
+
+import numpy as np
+
+from lossbook.arrays import align_ranks, as_dtype, as_float, check_parameters
+from lossbook.registry import own_parameters, spec_of
+
+REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
+"""The ways to make one number of a batch, as Keras 3 names them."""
+
+
+# --- from values to one number ------------------------------------------------------------
+
+
+def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_batch_size"):
+    """Weigh the values of a batch and reduce them to one number.
+
+    Parameters
+    ----------
+    values : array_like
+        One value per sample, or per position, of any shape.
+    sample_weight : array_like, optional
+        How much each value counts. The shape of `values`, or its first axes.
+    mask : array_like of bool, optional
+        True where a value counts. The shape of `values`, or its first axes.
+    reduction : str or None
+        ``"sum_over_batch_size"`` (also ``"mean"``) divides by the number of values that
+        the mask lets through; ``"mean_with_sample_weight"`` by the sum of the weights;
+        ``"sum"`` by nothing; ``"none"`` (also None) keeps one weighted value each.
+
+    Returns
+    -------
+    numpy scalar or numpy.ndarray
+        The reduced loss, in the unit and the type of `values`. Sums run in float64.
+
+    Raises
+    ------
+    ValueError
+        If the reduction is unknown, or weights or mask do not fit.
+
+    Examples
+    --------
+    >>> float(reduce_values([1.0, 2.0, 3.0, 4.0], sample_weight=[1, 0, 2, 3]))
+    4.75
+    """
+    values = as_float("values", values)
+    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)
+    weighted = values * weights  # what each value contributes
+    if reduction in ("none", None):
+        return weighted
+    total = weighted.sum(dtype=np.float64)  # one number for the batch
+    average = total / divisor if divisor else 0.0  # 0 where nothing counts
+    loss = values.dtype.type(average)  # back in the type of the values
+    return loss
+
+
+def weights_and_divisor(values, sample_weight=None, mask=None, reduction="sum_over_batch_size"):
+    """Return what multiplies each value, and what divides their sum.
+
+    The reduced loss is ``(values * weights).sum() / divisor``, and its gradient uses
+    the same two.
+
+    Parameters
+    ----------
+    values, sample_weight, mask, reduction
+        As in :func:`reduce_values`.
+
+    Returns
+    -------
+    weights : float or numpy.ndarray
+        1.0 where there is neither weight nor mask; otherwise the shape of `values`.
+    divisor : float
+        A count of values or a sum of weights; 1.0 for sums and for ``"none"``.
+
+    Raises
+    ------
+    ValueError
+        If the reduction is unknown, or weights or mask do not fit.
+
+    Examples
+    --------
+    >>> weights_and_divisor(np.array([1.0, 2.0, 3.0]), mask=[True, True, False])
+    (array([1., 1., 0.]), 2.0)
+    """
+    check_reduction(reduction)
+    weights = 1.0
+    counted = float(values.size)  # every value, whatever its weight
+    if sample_weight is not None:
+        weights = _spread("sample_weight", sample_weight, values)
+    if mask is not None:
+        valid = _spread("mask", np.asarray(mask, dtype=bool), values)
+        weights = weights * valid
+        counted = float(valid.sum(dtype=np.float64))
+    if reduction in ("sum_over_batch_size", "mean"):
+        return weights, counted
+    if reduction == "mean_with_sample_weight":
+        if sample_weight is None:
+            return weights, counted
+        return weights, float(weights.sum(dtype=np.float64))
+    return weights, 1.0
+
+
+def check_reduction(reduction):
+    """Raise a ValueError where a reduction is not one of :data:`REDUCTIONS`."""
+    if not (reduction is None or isinstance(reduction, str)) or reduction not in REDUCTIONS:
+        hint = "Use 'sum_over_batch_size', the default."
+        if reduction == "auto":
+            hint = "'auto' belongs to Keras 2, where it meant 'sum_over_batch_size': use that."
+        raise ValueError(
+            f"Received reduction={reduction!r}; expected one of "
+            f"{', '.join(repr(name) for name in REDUCTIONS)}. {hint}"
+        )
+
+
+def _spread(name, given, values):
+    """Give weights or a mask the shape of `values`: its first axes, repeated along the rest."""
+    array = align_ranks(as_float(name, given), values)[0]
+    longer = array.reshape(array.shape + (1,) * (values.ndim - array.ndim))
+    fits = len(longer.shape) == values.ndim and all(
+        ours in (theirs, 1) for ours, theirs in zip(longer.shape, values.shape)
+    )
+    if not fits:
+        raise ValueError(
+            f"Received {name} of shape {array.shape} for values of shape {values.shape}; expected "
+            "that shape, or its first axes. Give one weight a sample, or one for each value."
+        )
+    return np.broadcast_to(longer, values.shape).astype(values.dtype, copy=False)
+
+
+# --- the class form -----------------------------------------------------------------------
+
+
+class Loss:
+    """A loss with its settings: call it for one number, ask it for the gradient.
+
+    Subclasses name their function, ``class Huber(Loss, function=huber)``, and get
+    their parameters, their signature and their documentation from it. To write a loss
+    of your own, override :meth:`call`, and :meth:`call_gradient` for its slope.
+
+    Parameters
+    ----------
+    name : str, optional
+        A label for messages and logs.
+    reduction : str or None
+        How the values become one number: see :func:`reduce_values`.
+    dtype : str or numpy.dtype, optional
+        The floating type to compute in; None keeps the type of the predictions.
+
+    Raises
+    ------
+    ValueError
+        If the reduction is unknown or a parameter is out of range.
+    """
+
+    function = None
+
+    def __init_subclass__(cls, function=None, name=None, order=None, defaults=(), **kwargs):
+        super().__init_subclass__(**kwargs)
+        if function is None:
+            return
+        spec = spec_of(function)
+        cls.function = staticmethod(function)
+        cls.__signature__ = _class_signature(spec, name or spec.name, order, dict(defaults))
+        cls.__doc__ = _class_docstring(cls, spec)
+        spec.cls = cls
+
+    def __init__(self, *args, **kwargs):
+        if self.function is None:
+            self._initialise(*args, **kwargs)
+            return
+        bound = inspect.signature(type(self)).bind(*args, **kwargs)
+        bound.apply_defaults()
+        self._initialise(**bound.arguments)
+
+    def _initialise(self, name=None, reduction="sum_over_batch_size", dtype=None, **parameters):
+        check_reduction(reduction)
+        check_parameters(**parameters)
+        self.name = name or _snake(type(self).__name__)
+        self.reduction = reduction
+        self.dtype = as_dtype(dtype)
+        self._parameter_names = tuple(parameters)
+        for key, value in parameters.items():
+            setattr(self, key, value)
+
+    @property
+    def parameters(self):
+        """The function's own parameters as set on this object, name to value."""
+        return {name: getattr(self, name) for name in self._parameter_names}
+
+    # --- value ---
+
+    def __call__(self, y_true, y_pred, sample_weight=None, mask=None):
+        """Return the loss of a batch.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Labels, in the shape the function form expects.
+        y_pred : array_like
+            Predictions.
+        sample_weight : array_like, optional
+            How much each sample counts: one weight a sample, or one for each value.
+        mask : array_like of bool, optional
+            True where a sample counts.
+
+        Returns
+        -------
+        numpy scalar or numpy.ndarray
+            One number; with ``reduction="none"`` one for each sample.
+
+        Raises
+        ------
+        TypeError
+            If entries are not real numbers.
+        ValueError
+            If shapes do not fit, or the result is NaN though the inputs are not.
+        """
+        y_true, y_pred = self.cast(y_true, y_pred)
+        with np.errstate(all="ignore"):
+            values = self.call(y_true, y_pred)
+            mask = self.mask_of(y_true, y_pred, mask)
+            result = reduce_values(values, sample_weight, mask, self.reduction)
+        self._check_defined(result, y_true, y_pred, sample_weight)
+        return result
+
+    def call(self, y_true, y_pred):
+        """Return one value per sample: what a subclass without a function overrides."""
+        if self.function is None:
+            raise NotImplementedError(
+                f"Received a call of {type(self).__name__}, which has no formula; expected a subclass "
+                "that defines call(y_true, y_pred). Return one value per sample from it."
+            )
+        return self.function(y_true, y_pred, **self.parameters)
+
+    def mask_of(self, y_true, y_pred, mask=None):
+        """Return the caller's mask, narrowed by the mask the loss makes itself; None where all count."""
+        own = spec_of(self.function).mask if self.function else None
+        made = own(y_true, y_pred, **self.parameters) if own else None
+        if made is None or mask is None:
+            return made if mask is None else mask
+        return made & _spread("mask", np.asarray(mask, dtype=bool), made.astype(float)).astype(bool)
+
+    def cast(self, y_true, y_pred):
+        """Return the data in the type this loss computes in; untouched where ``dtype`` is None."""
+        if self.dtype is None:
+            return y_true, y_pred
+        return as_float("y_true", y_true), as_float("y_pred", y_pred).astype(self.dtype, copy=False)
+
+    # --- gradient ---
+
+    def gradient(self, y_true, y_pred, sample_weight=None, mask=None):
+        """Return the slope of the loss in every prediction.
+
+        Parameters
+        ----------
+        y_true, y_pred, sample_weight, mask
+            As in a call.
+
+        Returns
+        -------
+        numpy.ndarray
+            The shape of `y_pred`: by how much the loss rises for each unit that a
+            prediction rises. With ``reduction="none"``, the slope of the values' sum.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in a call.
+        """
+        return self.value_and_gradient(y_true, y_pred, sample_weight, mask)[1]
+
+    def value_and_gradient(self, y_true, y_pred, sample_weight=None, mask=None):
+        """Return the loss of a batch and its slope in every prediction.
+
+        Parameters
+        ----------
+        y_true, y_pred, sample_weight, mask
+            As in a call.
+
+        Returns
+        -------
+        value : numpy scalar or numpy.ndarray
+            What a call returns.
+        gradient : numpy.ndarray
+            What :meth:`gradient` returns.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in a call.
+        """
+        y_true, y_pred = self.cast(y_true, y_pred)
+        with np.errstate(all="ignore"):
+            values = as_float("values", self.call(y_true, y_pred))
+            mask = self.mask_of(y_true, y_pred, mask)
+            result = reduce_values(values, sample_weight, mask, self.reduction)
+            weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
+            upstream = weights / divisor if divisor else np.zeros_like(values)
+            upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
+            slope = self.call_gradient(y_true, y_pred, upstream)
+        self._check_defined(result, y_true, y_pred, sample_weight)
+        return result, slope.reshape(np.shape(y_pred))
+
+    def call_gradient(self, y_true, y_pred, upstream):
+        """Return the slope of ``sum(upstream * values)``: what a subclass without a function overrides."""
+        if self.function is None:
+            raise NotImplementedError(
+                f"Received a request for the gradient of {type(self).__name__}; expected a subclass that "
+                "defines call_gradient(y_true, y_pred, upstream). Values alone need only call."
+            )
+        spec = spec_of(self.function)
+        if spec.couples_samples:
+            return spec.gradient(y_true, y_pred, **self.parameters, upstream=upstream)
+        slope = spec.gradient(y_true, y_pred, **self.parameters)
+        return slope * np.expand_dims(upstream, self.parameters.get("axis", -1))
+
+    def _check_defined(self, result, y_true, y_pred, sample_weight):
+        if np.isfinite(result).all() or not np.isnan(result).any():
+            return
+        given = [("y_true", y_true), ("y_pred", y_pred)]
+        given += [] if sample_weight is None else [("sample_weight", sample_weight)]
+        if all(np.isfinite(as_float(name, data)).all() for name, data in given):
+            kind = as_float("y_pred", y_pred).dtype
+            raise ValueError(
+                f"Received finite data for which {type(self).__name__} is not a number in {kind}; expected "
+                "predictions inside the loss's domain. Compute in dtype='float64', or pass logits where "
+                "the loss takes them."
+            )
+
+    # --- keeping ---
+
+    def get_config(self):
+        """Return every setting, so that :meth:`from_config` rebuilds this loss.
+
+        Examples
+        --------
+        >>> import lossbook
+        >>> lossbook.Huber(delta=2.0).get_config()["delta"]
+        2.0
+        """
+        dtype = None if self.dtype is None else self.dtype.name
+        return {**self.parameters, "reduction": self.reduction, "name": self.name, "dtype": dtype}
+
+    @classmethod
+    def from_config(cls, config):
+        """Build a loss from what :meth:`get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self):
+        config = self.get_config()
+        usual = inspect.signature(type(self)).parameters if self.function else {}
+        shown = {
+            key: value
+            for key, value in config.items()
+            if key in self._parameter_names or key not in usual or value != usual[key].default
+        }
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.get_config() == other.get_config()
+
+    def __hash__(self):
+        return hash(repr(self))
+
+
+# --- how a class gets its signature and documentation from its function --------------------
+
+_FRAME_PARAMETERS = {"reduction": "sum_over_batch_size", "name": None, "dtype": None}
+
+
+def _class_signature(spec, name, order, defaults):
+    """Join the function's parameters with reduction, name and dtype, in Keras's order."""
+    chosen = {key: parameter.default for key, parameter in own_parameters(spec.function).items()}
+    chosen.update(_FRAME_PARAMETERS, name=name)
+    chosen.update(defaults)
+    keys = order or tuple(chosen)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(key, kind, default=chosen[key]) for key in keys])
+
+
+def _class_docstring(cls, spec):
+    """Write the class's numpydoc text from the function's own, so that nothing is told twice."""
+    own = _parameter_docs(spec.function)
+    frame = _parameter_docs(Loss)
+    wanted = [key for key in inspect.signature(cls).parameters if key in own or key in frame]
+    parameters = "\n".join(own.get(key) or frame[key] for key in wanted)
+    raises = "ValueError\n    If the reduction is unknown or a parameter is out of range."
+    text = (
+        f"{inspect.cleandoc(cls.__doc__)}\n\nParameters\n----------\n{parameters}\n\n"
+        f"Raises\n------\n{raises}\n\nSee Also\n--------\n"
+        f"{spec.name} : the same loss as a function, one value per sample."
+    )
+    return text
+
+
+def _parameter_docs(documented):
+    """Return the entries of a numpydoc Parameters section by name."""
+    lines = inspect.cleandoc(documented.__doc__).splitlines()
+    start = lines.index("Parameters") + 2
+    entries, names = {}, []
+    for line in lines[start:]:
+        if not line.strip():
+            break
+        if not line.startswith(" "):
+            names = [name.strip() for name in line.partition(" :")[0].split(",")]
+            entries.update({name: line for name in names})
+        else:
+            entries.update({name: f"{entries[name]}\n{line}" for name in names})
+    return entries
+
+
+def _snake(name):
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

@@ -1,0 +1,629 @@
+"""Losses for probabilities and counts: the cross-entropies, Kullback-Leibler and Poisson."""
+
+import numpy as np
+
+from lossbook.arrays import (
+    EPSILON,
+    as_labels,
+    as_pair,
+    check_labels,
+    check_parameters,
+    check_rate,
+    check_row_sums,
+)
+from lossbook.base import Loss
+from lossbook.registry import gradient_of, loss, mask_of
+
+# --- the two link functions ---------------------------------------------------------------
+
+
+def sigmoid(logits):
+    """Turn logits into probabilities: 1 / (1 + exp(-z)), without overflow at any size.
+
+    Parameters
+    ----------
+    logits : numpy.ndarray
+        Any shape, log-odds (natural logarithm, no unit).
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, between 0 and 1.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
+    array([0. , 0.5, 1. ])
+    """
+    shrunk = np.exp(-np.abs(logits))  # between 0 and 1, never overflows
+    larger = np.where(logits >= 0, 1.0, shrunk)  # numerator on either side of 0
+    probability = larger / (1.0 + shrunk)  # 1 / (1 + exp(-z))
+    return probability.astype(logits.dtype, copy=False)
+
+
+def log_sum_exp(logits, axis=-1):
+    """Return log(sum(exp(z))) along an axis, which keeps length 1, without overflow.
+
+    Parameters
+    ----------
+    logits : numpy.ndarray
+        Scores, any shape.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    numpy.ndarray
+        `logits` with length 1 along `axis`: subtract it to get log-probabilities.
+
+    Examples
+    --------
+    >>> log_sum_exp(np.array([[1e4, 1e4]])).round(4)
+    array([[10000.6931]])
+    """
+    largest = logits.max(axis=axis, keepdims=True)  # highest score of a row
+    weight = np.exp(logits - largest)  # at most 1, never overflows
+    total = weight.sum(axis=axis, keepdims=True)  # at least 1
+    result = largest + np.log(total)  # put the highest score back
+    return result
+
+
+def softmax(logits, axis=-1):
+    """Turn a row of logits into probabilities that sum to 1.
+
+    Parameters
+    ----------
+    logits : numpy.ndarray
+        Scores, any shape.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape; sums to 1 along `axis`.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 0.0]]))
+    array([[0.5, 0.5]])
+    """
+    largest = logits.max(axis=axis, keepdims=True)  # highest score of a row
+    weight = np.exp(logits - largest)  # at most 1, never overflows
+    probability = weight / weight.sum(axis=axis, keepdims=True)  # rows sum to 1
+    return probability
+
+
+# --- binary crossentropy ------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = -\frac{1}{D} \sum_j \bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
+    source="good1952rational",
+    aliases=("bce", "BCE"),
+)
+def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """Charge each yes-or-no prediction the negative log of the probability it gave to the truth.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Labels 0 or 1, or probabilities between.
+    y_pred : array_like, shape (..., D)
+        Probabilities of a 1, held between 1e-7 and 1 - 1e-7; with `from_logits`, log-odds.
+    from_logits : bool
+        Whether `y_pred` holds log-odds (any real number) and not probabilities.
+    label_smoothing : float
+        How far labels move towards 1/2, from 0 (not at all) to 1 (all the way).
+    axis : int
+        The axis to average over.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in nats.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ, the batch is empty, or `label_smoothing` is outside [0, 1].
+
+    Examples
+    --------
+    Half the probability on each side costs log 2 = 0.6931 nats.
+
+    >>> binary_crossentropy([[1.0, 0.0]], [[0.5, 0.5]]).round(4)
+    array([0.6931])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
+    target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
+    if from_logits:
+        loudness = np.abs(y_pred)  # how sure, either way
+        tail = np.log1p(np.exp(-loudness))  # at most log 2, never overflows
+        cost = np.maximum(y_pred, 0.0) - y_pred * target + tail  # per number, in nats
+    else:
+        probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
+        yes = target * np.log(probability)  # counts where the label is 1
+        no = (1 - target) * np.log1p(-probability)  # counts where the label is 0
+        cost = -(yes + no)  # per number, in nats
+    value = cost.mean(axis=axis)  # one number per sample
+    return value
+
+
+@gradient_of(
+    binary_crossentropy,
+    formula=r"\frac{\partial \ell_i}{\partial \hat p_{ij}} = "
+    r"\frac{\hat p_{ij} - y_{ij}}{D\,\hat p_{ij} (1 - \hat p_{ij})}, \qquad "
+    r"\frac{\partial \ell_i}{\partial z_{ij}} = \frac{\sigma(z_{ij}) - y_{ij}}{D}",
+)
+def binary_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """Return the slope of each sample's binary cross-entropy.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`binary_crossentropy`.
+    from_logits, label_smoothing, axis
+        As in :func:`binary_crossentropy`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        In nats per unit of probability, or per unit of log-odds. From probabilities the
+        slope is 0 outside [1e-7, 1 - 1e-7], where the value is clipped; from logits never.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`binary_crossentropy`.
+
+    Examples
+    --------
+    >>> binary_crossentropy_gradient([[1.0]], [[0.25]])
+    array([[-4.]])
+    >>> binary_crossentropy_gradient([[1.0]], [[0.0]], from_logits=True)
+    array([[-0.5]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
+    target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
+    count = y_pred.shape[axis]  # numbers in a sample
+    if from_logits:
+        too_high = (1 - target) * sigmoid(y_pred)  # push down where the label is 0
+        too_low = target * sigmoid(-y_pred)  # push up where the label is 1
+        pull = too_high - too_low  # predicted minus true probability
+    else:
+        probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
+        clipped = (y_pred < EPSILON) | (y_pred > 1.0 - EPSILON)  # held: no slope there
+        steepness = probability * (1.0 - probability)  # small near 0 and 1
+        pull = np.where(clipped, 0.0, (probability - target) / steepness)  # per number
+    slope = pull / count  # one number per prediction
+    return slope
+
+
+class BinaryCrossentropy(Loss, function=binary_crossentropy):
+    """Object form of :func:`binary_crossentropy`."""
+
+
+# --- categorical crossentropy -------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad \hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
+    source="good1952rational",
+)
+def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """Charge each sample the negative log of the probability it gave to its true class.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., K)
+        One-hot labels, or any probabilities of the K classes.
+    y_pred : array_like, shape (..., K)
+        Probabilities, scaled to sum to 1 and then held between 1e-7 and 1 - 1e-7;
+        with `from_logits`, scores.
+    from_logits : bool
+        Whether `y_pred` holds scores (any real numbers) and not probabilities.
+    label_smoothing : float
+        How far labels move towards 1/K, from 0 (not at all) to 1 (all the way).
+    axis : int
+        The axis of the K classes.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in nats.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ, the batch is empty, a row of probabilities sums to 0, or
+        `label_smoothing` is outside [0, 1].
+
+    Examples
+    --------
+    The true class got 1/4: log 4 = 1.3863 nats.
+
+    >>> categorical_crossentropy([[0, 1, 0]], [[0.5, 0.25, 0.25]]).round(4)
+    array([1.3863])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
+    classes = y_pred.shape[axis]  # K
+    target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
+    if from_logits:
+        log_probability = y_pred - log_sum_exp(y_pred, axis)  # log of the softmax
+    else:
+        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        check_row_sums(total)
+        share = y_pred / total  # scaled so that the row sums to 1
+        probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite
+        log_probability = np.log(probability)  # 0 for certain, very negative for never
+    surprise = -target * log_probability  # counts where the label is
+    value = surprise.sum(axis=axis)  # one number per sample, in nats
+    return value
+
+
+@gradient_of(
+    categorical_crossentropy,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ik}} = \frac{1}{\sum_m \hat y_{im}} "
+    r"\Bigl( \sum_m y_{im} - \frac{y_{ik}}{\hat p_{ik}} \Bigr), \qquad "
+    r"\frac{\partial \ell_i}{\partial z_{ik}} = \operatorname{softmax}(z_i)_k \sum_m y_{im} - y_{ik}",
+)
+def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """Return the slope of each sample's categorical cross-entropy.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., K)
+        As in :func:`categorical_crossentropy`.
+    from_logits, label_smoothing, axis
+        As in :func:`categorical_crossentropy`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., K)
+        In nats per unit of `y_pred`. From probabilities it goes through the scaling of the
+        row; a probability outside [1e-7, 1 - 1e-7] is clipped and pulls with slope 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`categorical_crossentropy`.
+
+    Examples
+    --------
+    >>> categorical_crossentropy_gradient([[1, 0]], [[0.5, 0.5]])
+    array([[-1.,  1.]])
+    >>> categorical_crossentropy_gradient([[1, 0]], [[0.0, 0.0]], from_logits=True)
+    array([[-0.5,  0.5]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
+    classes = y_pred.shape[axis]  # K
+    target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
+    if from_logits:
+        mass = target.sum(axis=axis, keepdims=True)  # 1, if labels are a distribution
+        slope = softmax(y_pred, axis) * mass - target  # predicted minus true
+    else:
+        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        check_row_sums(total)
+        share = y_pred / total  # scaled so that the row sums to 1
+        probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite
+        clipped = (share < EPSILON) | (share > 1.0 - EPSILON)  # held: no slope there
+        pull = np.where(clipped, 0.0, -target / probability)  # slope in the scaled row
+        common = (pull * share).sum(axis=axis, keepdims=True)  # what the scaling takes back
+        slope = (pull - common) / total  # slope in the row as given
+    return slope
+
+
+class CategoricalCrossentropy(Loss, function=categorical_crossentropy):
+    """Object form of :func:`categorical_crossentropy`."""
+
+
+# --- sparse categorical crossentropy ------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = -\log \frac{\hat q_{i k_i}}{\sum_m \hat q_{im}}, \qquad "
+    r"\hat q_{im} = \min(\max(\hat y_{im}, \varepsilon), 1 - \varepsilon)",
+    source="good1952rational",
+)
+def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """Charge each sample the negative log of the probability of its class, given as a number.
+
+    Parameters
+    ----------
+    y_true : array_like of int, shape (...) or (..., 1)
+        Class numbers 0 … K-1.
+    y_pred : array_like, shape (..., K)
+        Probabilities, held between 1e-7 and 1 - 1e-7 and then scaled to sum to 1;
+        with `from_logits`, scores.
+    from_logits : bool
+        Whether `y_pred` holds scores (any real numbers) and not probabilities.
+    ignore_class : int, optional
+        A class number whose samples cost 0 and are left out of the average.
+    axis : int
+        The axis of the K classes.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in nats.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes do not fit, the batch is empty, or a class number is out of range.
+
+    Examples
+    --------
+    Class 1 got 1/4: log 4 = 1.3863 nats.
+
+    >>> sparse_categorical_crossentropy([1], [[0.5, 0.25, 0.25]]).round(4)
+    array([1.3863])
+    """
+    labels, scores = as_labels(y_true, y_pred, axis)
+    check_parameters(from_logits=from_logits, ignore_class=ignore_class)
+    check_labels(labels, scores.shape[axis], ignore_class)
+    counts = labels != ignore_class  # False where the class is ignored
+    index = np.where(counts, labels, 0)  # where to look in each row
+    if from_logits:
+        chosen = np.take_along_axis(scores, index, axis)  # score of the true class
+        cost = log_sum_exp(scores, axis) - chosen  # in nats
+    else:
+        probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
+        chosen = np.take_along_axis(probability, index, axis)  # that of the true class
+        total = probability.sum(axis=axis, keepdims=True)  # near 1
+        cost = np.log(total / chosen)  # in nats
+    kept = np.where(counts, cost, 0.0)  # ignored samples cost nothing
+    value = kept.squeeze(axis)  # one number per sample
+    return value
+
+
+@gradient_of(
+    sparse_categorical_crossentropy,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{im}} = \frac{1}{\sum_n \hat q_{in}} - "
+    r"\frac{[m = k_i]}{\hat q_{im}}, \qquad "
+    r"\frac{\partial \ell_i}{\partial z_{im}} = \operatorname{softmax}(z_i)_m - [m = k_i]",
+)
+def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """Return the slope of each sample's sparse categorical cross-entropy.
+
+    Parameters
+    ----------
+    y_true : array_like of int, shape (...) or (..., 1)
+        As in :func:`sparse_categorical_crossentropy`.
+    y_pred : array_like, shape (..., K)
+        As in :func:`sparse_categorical_crossentropy`.
+    from_logits, ignore_class, axis
+        As in :func:`sparse_categorical_crossentropy`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., K)
+        In nats per unit of `y_pred`. A probability outside [1e-7, 1 - 1e-7] is clipped:
+        slope 0. Samples of the ignored class have slope 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`sparse_categorical_crossentropy`.
+
+    Examples
+    --------
+    >>> sparse_categorical_crossentropy_gradient([0], [[0.5, 0.5]])
+    array([[-1.,  1.]])
+    """
+    labels, scores = as_labels(y_true, y_pred, axis)
+    check_parameters(from_logits=from_logits, ignore_class=ignore_class)
+    check_labels(labels, scores.shape[axis], ignore_class)
+    counts = labels != ignore_class  # False where the class is ignored
+    places = np.arange(scores.shape[axis])  # 0, 1, 2, … along the classes
+    columns = np.expand_dims(places, tuple(range(1, scores.ndim)))  # as a column
+    hot = np.moveaxis(columns, 0, axis) == labels  # True at the true class
+    if from_logits:
+        pull = softmax(scores, axis) - hot  # predicted minus true
+    else:
+        probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
+        clipped = (scores < EPSILON) | (scores > 1.0 - EPSILON)  # held: no slope there
+        total = probability.sum(axis=axis, keepdims=True)  # near 1
+        pull = np.where(clipped, 0.0, 1.0 / total - hot / probability)  # per class
+    slope = np.where(counts, pull, 0.0)  # ignored samples pull nowhere
+    return slope.astype(scores.dtype, copy=False)
+
+
+@mask_of(sparse_categorical_crossentropy)
+def sparse_categorical_crossentropy_mask(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """Return where a sample counts: False at the ignored class; None if no class is ignored."""
+    if ignore_class is None:
+        return None
+    labels = as_labels(y_true, y_pred, axis)[0]
+    return (labels != ignore_class).squeeze(axis)
+
+
+class SparseCategoricalCrossentropy(
+    Loss,
+    function=sparse_categorical_crossentropy,
+    order=("from_logits", "ignore_class", "reduction", "axis", "name", "dtype"),
+):
+    """Object form of :func:`sparse_categorical_crossentropy`."""
+
+
+# --- Kullback-Leibler divergence ----------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \sum_k \bar y_{ik} \log \frac{\bar y_{ik}}{\bar p_{ik}}, \qquad "
+    r"\bar v = \min(\max(v, \varepsilon), 1)",
+    source="kullback1951information",
+    aliases=("kld", "KLD", "kullback_leibler_divergence"),
+)
+def kl_divergence(y_true, y_pred):
+    """Charge what it costs, in nats, to believe one distribution while another holds.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., K)
+        The distribution that holds; entries are held between 1e-7 and 1.
+    y_pred : array_like, shape (..., K)
+        The distribution believed; entries are held between 1e-7 and 1, and not rescaled.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in nats; 0 where the two agree.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ or the batch is empty.
+
+    Examples
+    --------
+    >>> kl_divergence([[0.5, 0.5]], [[0.25, 0.75]]).round(4)
+    array([0.1438])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
+    belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
+    excess = np.log(truth / belief)  # nats too many, per event
+    weighted = truth * excess  # events as often as they happen
+    value = weighted.sum(axis=-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    kl_divergence,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ik}} = -\frac{\bar y_{ik}}{\bar p_{ik}}"
+    r"\quad (\varepsilon \le \hat y_{ik} \le 1, \text{ otherwise } 0)",
+)
+def kl_divergence_gradient(y_true, y_pred):
+    """Return the slope of each sample's Kullback-Leibler divergence.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., K)
+        As in :func:`kl_divergence`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., K)
+        In nats per unit of probability; 0 outside [1e-7, 1], where the value is clipped.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`kl_divergence`.
+
+    Examples
+    --------
+    >>> kl_divergence_gradient([[0.5, 0.5]], [[0.25, 1.5]])
+    array([[-2.,  0.]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
+    belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
+    clipped = (y_pred < EPSILON) | (y_pred > 1.0)  # held: no slope there
+    slope = np.where(clipped, 0.0, -truth / belief)  # more belief costs less
+    return slope
+
+
+class KLDivergence(Loss, function=kl_divergence):
+    """Object form of :func:`kl_divergence`."""
+
+
+# --- Poisson ------------------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1}{D} \sum_j \bigl( \hat y_{ij} - y_{ij} \log(\hat y_{ij} + \varepsilon) \bigr)",
+    source="nelder1972generalized",
+)
+def poisson(y_true, y_pred):
+    """Charge a predicted mean count the negative log-likelihood of the count that came.
+
+    The term that depends on the count alone, log(y!), is left out: the value can be negative.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Counts, 0 or more.
+    y_pred : array_like, shape (..., D)
+        Rates: mean counts, above 0.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in nats.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ, the batch is empty, or a rate is negative.
+
+    Examples
+    --------
+    A rate of 1 has logarithm 0, so the value is the rate itself.
+
+    >>> poisson([[3.0]], [[1.0]]).round(4)
+    array([1.])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_rate(y_pred)
+    log_rate = np.log(y_pred + EPSILON)  # finite even at a rate of 0
+    reward = y_true * log_rate  # counts favour high rates
+    cost = y_pred - reward  # and high rates cost
+    value = cost.mean(axis=-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    poisson,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
+    r"\frac{1}{D} \Bigl( 1 - \frac{y_{ij}}{\hat y_{ij} + \varepsilon} \Bigr)",
+)
+def poisson_gradient(y_true, y_pred):
+    """Return the slope of each sample's Poisson loss: 0 where the rate equals the count.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`poisson`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        In nats per unit of the rate; -1e7 times the count at a rate of 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`poisson`.
+
+    Examples
+    --------
+    >>> poisson_gradient([[3.0]], [[1.0]]).round(4)
+    array([[-2.]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_rate(y_pred)
+    ratio = y_true / (y_pred + EPSILON)  # count for each unit of the rate
+    count = y_pred.shape[-1]  # numbers in a sample
+    slope = (1.0 - ratio) / count  # positive where the rate is too high
+    return slope
+
+
+class Poisson(Loss, function=poisson):
+    """Object form of :func:`poisson`."""

@@ -1,0 +1,210 @@
+"""The catalogue: every loss of the package, its gradient, its class, its formula and its source.
+
+Nothing is listed by hand. A loss enters the catalogue where it is written, through
+:func:`loss`; its gradient joins it through :func:`gradient_of`. Both hand the function
+back untouched, so that ``help``, tracebacks, pickling and ``explain`` see the real one.
+"""
+
+import inspect
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass
+class LossSpec:
+    """One loss, as the catalogue knows it.
+
+    Attributes
+    ----------
+    name : str
+        The function's name, such as ``"huber"``.
+    function : callable
+        ``function(y_true, y_pred, **parameters)``: one value per sample.
+    formula : str
+        The value of one sample, in LaTeX.
+    source : str
+        Key of the defining paper in ``book/references.bib``.
+    aliases : tuple of str
+        Other names Keras knows it by.
+    gradient : callable or None
+        The slope of each sample's value in each number of `y_pred`, same parameters.
+        If it takes a keyword ``upstream``, the samples depend on each other, and it
+        returns the slope of ``sum(upstream * values)`` instead.
+    gradient_formula : str
+        The same in LaTeX.
+    mask : callable or None
+        ``mask(y_true, y_pred, **parameters)``: True where a value counts, where the
+        loss itself decides that.
+    cls : type or None
+        The class form.
+    """
+
+    name: str
+    function: callable
+    formula: str
+    source: str
+    aliases: tuple = ()
+    gradient: callable = None
+    gradient_formula: str = ""
+    mask: callable = None
+    cls: type = None
+
+    @property
+    def family(self):
+        """The module the loss is written in, such as ``"regression"``."""
+        return self.function.__module__.rpartition(".")[2]
+
+    @property
+    def parameters(self):
+        """The function's own parameters, name to :class:`inspect.Parameter`, without the data."""
+        return own_parameters(self.function)
+
+    @property
+    def couples_samples(self):
+        """Whether one sample's value depends on other samples' predictions."""
+        return "upstream" in inspect.signature(self.gradient).parameters
+
+
+_SPECS = {}
+CATALOGUE = MappingProxyType(_SPECS)
+"""Every loss by its function's name, in the order of the chapters. Read-only."""
+
+
+def loss(*, formula, source, aliases=()):
+    """Enter a loss function into the catalogue.
+
+    Parameters
+    ----------
+    formula : str
+        The value of one sample, in LaTeX.
+    source : str
+        Key of the defining paper in ``book/references.bib``.
+    aliases : tuple of str
+        Other names Keras knows it by.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function untouched.
+
+    Raises
+    ------
+    TypeError
+        If the function's first two parameters are not ``y_true, y_pred``, or the name is taken.
+    """
+
+    def enter(function):
+        names = list(inspect.signature(function).parameters)
+        if names[:2] != ["y_true", "y_pred"]:
+            raise TypeError(
+                f"Received {function.__name__}({', '.join(names)}); expected y_true and y_pred first."
+            )
+        if function.__name__ in _SPECS:
+            raise TypeError(f"Received a second loss named {function.__name__}; expected one. Rename it.")
+        _SPECS[function.__name__] = LossSpec(
+            name=function.__name__, function=function, formula=formula, source=source, aliases=aliases
+        )
+        return function
+
+    return enter
+
+
+def gradient_of(function, *, formula):
+    """Enter the gradient of a loss into the catalogue.
+
+    Parameters
+    ----------
+    function : callable
+        A function that :func:`loss` has entered.
+    formula : str
+        The slope of one sample's value in one number of ``y_pred``, in LaTeX.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the gradient function untouched.
+
+    Raises
+    ------
+    TypeError
+        If the parameters are not the loss's own, or the name is not ``<loss>_gradient``.
+    """
+    spec = spec_of(function)
+
+    def enter(gradient):
+        expected = f"{spec.name}_gradient"
+        if gradient.__name__ != expected:
+            raise TypeError(f"Received a gradient named {gradient.__name__}; expected {expected}.")
+        _check_same_parameters(gradient, function, extra=("upstream",))
+        spec.gradient = gradient
+        spec.gradient_formula = formula
+        return gradient
+
+    return enter
+
+
+def mask_of(function):
+    """Enter the mask that a loss makes itself, such as that of ``ignore_class``.
+
+    Raises
+    ------
+    TypeError
+        If the parameters are not the loss's own.
+    """
+    spec = spec_of(function)
+
+    def enter(mask):
+        _check_same_parameters(mask, function)
+        spec.mask = mask
+        return mask
+
+    return enter
+
+
+def spec_of(function):
+    """Return the catalogue's entry for a loss function.
+
+    Raises
+    ------
+    KeyError
+        If the function is not in the catalogue.
+    """
+    spec = _SPECS.get(getattr(function, "__name__", None))
+    if spec is None or spec.function is not function:
+        raise KeyError(f"Received {function!r}; expected a function entered with @loss.")
+    return spec
+
+
+def own_parameters(function):
+    """Return a loss function's parameters without ``y_true``, ``y_pred``.
+
+    Examples
+    --------
+    >>> def miss(y_true, y_pred, power=2): ...
+    >>> list(own_parameters(miss))
+    ['power']
+    """
+    parameters = dict(inspect.signature(function).parameters)
+    del parameters["y_true"], parameters["y_pred"]
+    return parameters
+
+
+def exports():
+    """Return every public name the catalogue gives the package: functions, gradients, classes, aliases."""
+    names = {}
+    for spec in _SPECS.values():
+        names[spec.name] = spec.function
+        names.update({alias: spec.function for alias in spec.aliases})
+        names[f"{spec.name}_gradient"] = spec.gradient
+        names[spec.cls.__name__] = spec.cls
+    return names
+
+
+def _check_same_parameters(second, first, extra=()):
+    ours = [p for p in inspect.signature(second).parameters.values() if p.name not in extra]
+    theirs = list(inspect.signature(first).parameters.values())
+    if [(p.name, p.default) for p in ours] != [(p.name, p.default) for p in theirs]:
+        raise TypeError(
+            f"Received {second.__name__}{inspect.signature(second)}; expected the parameters of "
+            f"{first.__name__}{inspect.signature(first)}."
+        )

@@ -1,0 +1,435 @@
+"""Losses for numbers: squared, absolute, relative and logarithmic misses, and Huber's compromise."""
+
+import numpy as np
+
+from lossbook.arrays import EPSILON, as_pair, check_parameters
+from lossbook.base import Loss
+from lossbook.registry import gradient_of, loss
+
+# --- mean squared error -------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1}{D} \sum_j (\hat y_{ij} - y_{ij})^2",
+    source="legendre1805nouvelles",
+    aliases=("mse", "MSE"),
+)
+def mean_squared_error(y_true, y_pred):
+    """Charge each miss its square, and average over the last axis.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Targets, in the unit of the data.
+    y_pred : array_like, shape (..., D)
+        Predictions, in the same unit.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in the unit squared.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ or the batch is empty.
+
+    Examples
+    --------
+    Misses of 1 and 3: (1 + 9) / 2.
+
+    >>> mean_squared_error([[0.0, 0.0]], [[1.0, 3.0]])
+    array([5.])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    error = y_pred - y_true  # signed miss
+    square = error**2  # never negative, large misses dominate
+    value = square.mean(axis=-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    mean_squared_error,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{2\,(\hat y_{ij} - y_{ij})}{D}",
+)
+def mean_squared_error_gradient(y_true, y_pred):
+    """Return the slope of each sample's squared error: twice the miss, over D.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`mean_squared_error`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        In the unit of the data. Smooth everywhere.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`mean_squared_error`.
+
+    Examples
+    --------
+    >>> mean_squared_error_gradient([[0.0, 0.0]], [[1.0, 3.0]])
+    array([[1., 3.]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    error = y_pred - y_true  # signed miss
+    count = y_pred.shape[-1]  # numbers in a sample
+    slope = 2.0 * error / count  # grows with the miss
+    return slope
+
+
+class MeanSquaredError(Loss, function=mean_squared_error):
+    """Object form of :func:`mean_squared_error`."""
+
+
+# --- mean absolute error ------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1}{D} \sum_j |\hat y_{ij} - y_{ij}|",
+    source="laplace1774memoire",
+    aliases=("mae", "MAE"),
+)
+def mean_absolute_error(y_true, y_pred):
+    """Charge each miss its size, and average over the last axis.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Targets, in the unit of the data.
+    y_pred : array_like, shape (..., D)
+        Predictions, in the same unit.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in the unit of the data.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ or the batch is empty.
+
+    Examples
+    --------
+    Misses of 1 and 3: (1 + 3) / 2.
+
+    >>> mean_absolute_error([[0.0, 0.0]], [[1.0, -3.0]])
+    array([2.])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    error = y_pred - y_true  # signed miss
+    size = np.abs(error)  # how far, either way
+    value = size.mean(axis=-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    mean_absolute_error,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{\operatorname{sign}(\hat y_{ij} - y_{ij})}{D}",
+)
+def mean_absolute_error_gradient(y_true, y_pred):
+    """Return the slope of each sample's absolute error: a direction, never a size.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`mean_absolute_error`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        Without unit. At a miss of exactly 0, the kink, the slope is 0, as in TensorFlow.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`mean_absolute_error`.
+
+    Examples
+    --------
+    >>> mean_absolute_error_gradient([[0.0, 0.0]], [[1.0, -3.0]])
+    array([[ 0.5, -0.5]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    error = y_pred - y_true  # signed miss
+    count = y_pred.shape[-1]  # numbers in a sample
+    slope = np.sign(error) / count  # the same for every size
+    return slope
+
+
+class MeanAbsoluteError(Loss, function=mean_absolute_error):
+    """Object form of :func:`mean_absolute_error`."""
+
+
+# --- mean absolute percentage error -------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{100}{D} \sum_j \frac{|\hat y_{ij} - y_{ij}|}{\max(|y_{ij}|, \varepsilon)}",
+    source="makridakis1993accuracy",
+    aliases=("mape", "MAPE"),
+)
+def mean_absolute_percentage_error(y_true, y_pred):
+    """Charge each miss its size as a percentage of the target.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Targets, in the unit of the data. A target nearer to 0 than 1e-7 counts as 1e-7.
+    y_pred : array_like, shape (..., D)
+        Predictions, in the same unit.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in percent.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ or the batch is empty.
+
+    Examples
+    --------
+    A target of 200 missed by 50, one of 50 met: (25 % + 0 %) / 2.
+
+    >>> mean_absolute_percentage_error([[200.0, 50.0]], [[150.0, 50.0]])
+    array([12.5])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    error = y_pred - y_true  # signed miss
+    scale = np.maximum(np.abs(y_true), EPSILON)  # size of the target, never 0
+    fraction = np.abs(error) / scale  # miss, as a share of the target
+    value = 100.0 * fraction.mean(axis=-1)  # percent, one number per sample
+    return value
+
+
+@gradient_of(
+    mean_absolute_percentage_error,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
+    r"\frac{100\,\operatorname{sign}(\hat y_{ij} - y_{ij})}{D \max(|y_{ij}|, \varepsilon)}",
+)
+def mean_absolute_percentage_error_gradient(y_true, y_pred):
+    """Return the slope of each sample's percentage error: steep where the target is small.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`mean_absolute_percentage_error`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        In percent per unit of the data. At a miss of exactly 0, the kink, the slope is 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`mean_absolute_percentage_error`.
+
+    Examples
+    --------
+    >>> mean_absolute_percentage_error_gradient([[200.0, 50.0]], [[150.0, 60.0]])
+    array([[-0.25,  1.  ]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    error = y_pred - y_true  # signed miss
+    scale = np.maximum(np.abs(y_true), EPSILON)  # size of the target, never 0
+    count = y_pred.shape[-1]  # numbers in a sample
+    slope = 100.0 * np.sign(error) / scale / count  # steep where the target is small
+    return slope
+
+
+class MeanAbsolutePercentageError(Loss, function=mean_absolute_percentage_error):
+    """Object form of :func:`mean_absolute_percentage_error`."""
+
+
+# --- mean squared logarithmic error -------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1}{D} \sum_j \left( \log\bigl(1 + \max(\hat y_{ij}, \varepsilon)\bigr) "
+    r"- \log\bigl(1 + \max(y_{ij}, \varepsilon)\bigr) \right)^2",
+    source="tofallis2015better",
+    aliases=("msle", "MSLE"),
+)
+def mean_squared_logarithmic_error(y_true, y_pred):
+    """Charge the squared difference of logarithms: a factor of 2 costs alike at 10 and at 1000.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Targets, 0 or more, in the unit of the data. Below 1e-7 they count as 1e-7.
+    y_pred : array_like, shape (..., D)
+        Predictions, in the same unit. Below 1e-7 they count as 1e-7.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, without unit (squared natural logarithms).
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ or the batch is empty.
+
+    Examples
+    --------
+    1 + 3 is twice 1 + 1, so the value is the square of log 2 = 0.6931.
+
+    >>> mean_squared_logarithmic_error([[1.0]], [[3.0]]).round(4)
+    array([0.4805])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    log_true = np.log1p(np.maximum(y_true, EPSILON))  # log(1 + target)
+    log_pred = np.log1p(np.maximum(y_pred, EPSILON))  # log(1 + prediction)
+    square = (log_pred - log_true) ** 2  # by which factor, squared
+    value = square.mean(axis=-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    mean_squared_logarithmic_error,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{2}{D} \cdot "
+    r"\frac{\log(1 + \hat y_{ij}) - \log(1 + y_{ij})}{1 + \hat y_{ij}}"
+    r"\quad (\hat y_{ij} \ge \varepsilon, \text{ otherwise } 0)",
+)
+def mean_squared_logarithmic_error_gradient(y_true, y_pred):
+    """Return the slope of each sample's squared logarithmic error.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`mean_squared_logarithmic_error`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        Per unit of the data. Below the floor of 1e-7 the slope is 0: no signal there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`mean_squared_logarithmic_error`.
+
+    Examples
+    --------
+    >>> mean_squared_logarithmic_error_gradient([[1.0, 1.0]], [[3.0, -2.0]]).round(4)
+    array([[0.1733, 0.    ]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    floored = np.maximum(y_pred, EPSILON)  # prediction, never below 1e-7
+    log_true = np.log1p(np.maximum(y_true, EPSILON))  # log(1 + target)
+    ratio = np.log1p(floored) - log_true  # by which factor, as a log
+    count = y_pred.shape[-1]  # numbers in a sample
+    pull = 2.0 * ratio / (1.0 + floored) / count  # chain rule through the log
+    slope = np.where(y_pred < EPSILON, 0.0, pull)  # flat below the floor
+    return slope
+
+
+class MeanSquaredLogarithmicError(Loss, function=mean_squared_logarithmic_error):
+    """Object form of :func:`mean_squared_logarithmic_error`."""
+
+
+# --- Huber --------------------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1}{D} \sum_j \begin{cases} \tfrac12 e_{ij}^2 & |e_{ij}| \le \delta \\ "
+    r"\delta\,(|e_{ij}| - \tfrac12\delta) & |e_{ij}| > \delta \end{cases}"
+    r"\qquad e_{ij} = \hat y_{ij} - y_{ij}",
+    source="huber1964robust",
+)
+def huber(y_true, y_pred, delta=1.0):
+    """Charge small misses quadratically and large misses linearly.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Targets, in the unit of the data.
+    y_pred : array_like, shape (..., D)
+        Predictions, in the same unit.
+    delta : float
+        The miss at which the parabola becomes a line, in the unit of the data, above 0.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in the unit squared.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ, the batch is empty, or `delta` is not positive.
+
+    Examples
+    --------
+    A miss of 0.5 costs 0.125, one of 3 costs 2.5; their mean:
+
+    >>> huber([[0.0, 0.0]], [[0.5, 3.0]])
+    array([1.3125])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_parameters(delta=delta)
+    error = y_pred - y_true  # signed miss
+    bounded = np.clip(error, -delta, delta)  # miss, cut off at delta
+    cost = bounded * (error - 0.5 * bounded)  # parabola inside, line outside
+    value = cost.mean(axis=-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    huber,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{\max(-\delta, \min(e_{ij}, \delta))}{D}",
+)
+def huber_gradient(y_true, y_pred, delta=1.0):
+    """Return the slope of each sample's Huber loss: the miss, cut off at delta.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`huber`.
+    delta : float
+        As in :func:`huber`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        In the unit of the data. Continuous: both pieces have the slope delta where they meet.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`huber`.
+
+    Examples
+    --------
+    >>> huber_gradient([[0.0, 0.0]], [[0.5, 3.0]])
+    array([[0.25, 0.5 ]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)
+    check_parameters(delta=delta)
+    error = y_pred - y_true  # signed miss
+    bounded = np.clip(error, -delta, delta)  # miss, cut off at delta
+    count = y_pred.shape[-1]  # numbers in a sample
+    slope = bounded / count  # grows with the miss, up to delta
+    return slope
+
+
+class Huber(Loss, function=huber, name="huber_loss"):
+    """Object form of :func:`huber`."""
