@@ -15,11 +15,8 @@ import difflib as _difflib
 from lossbook import regression, probability, margins, similarity  # noqa: F401, I001  (chapter order)
 from lossbook.arrays import EPSILON
 from lossbook.base import REDUCTIONS, Loss, reduce_values
-try:  # TEMPORARY
-    from lossbook.compare import compare
-    from lossbook.explain import explain
-except ModuleNotFoundError:
-    pass
+from lossbook.compare import compare
+from lossbook.explain import explain
 from lossbook.probability import log_sum_exp, sigmoid, softmax
 from lossbook.registry import CATALOGUE, exports as _exports
 
