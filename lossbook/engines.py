@@ -20,7 +20,6 @@ import ast
 import builtins
 import contextlib
 import importlib
-import importlib.metadata
 import importlib.util
 import inspect
 import io
@@ -107,13 +106,12 @@ def load(package):
         if package in sys.modules:
             return _import(package)  # waits, should another thread be at it
         first_time = "tensorflow" not in sys.modules
-        chose_gpu = "CUDA_VISIBLE_DEVICES" in os.environ
         if first_time:
             _prepare_environment()
         with _held_back():
             module = _import(package)
-            if first_time and "tensorflow" in sys.modules:
-                _warm_up(sys.modules["tensorflow"], cpu_only=not chose_gpu)
+            if first_time and "tensorflow" in sys.modules and "CUDA_VISIBLE_DEVICES" not in os.environ:
+                _hide_gpus(sys.modules["tensorflow"])
         return module
 
 
@@ -132,14 +130,9 @@ def _prepare_environment():
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
-def _warm_up(tensorflow, cpu_only):
-    """Do now, silently, what TensorFlow would otherwise report at the reader's first call."""
-    if cpu_only:
-        with contextlib.suppress(RuntimeError):  # devices are fixed already: leave them
-            tensorflow.config.set_visible_devices([], "GPU")
-    tensorflow.constant(0.0)  # starts the runtime
-    with contextlib.suppress(ImportError):  # TensorFlow without Keras is of use too
-        tensorflow.keras.losses  # noqa: B018  loads the lazy module
+def _hide_gpus(tensorflow):
+    with contextlib.suppress(RuntimeError):  # devices are fixed already: leave them
+        tensorflow.config.set_visible_devices([], "GPU")
 
 
 @contextlib.contextmanager
@@ -645,11 +638,13 @@ def _is_installed(package):
 
 def _version(package):
     """Read the installed version without importing; some builds ship under another name."""
+    from importlib import metadata  # as slow to load as NumPy's own core, and rarely needed
+
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        names = importlib.metadata.packages_distributions().get(package)
-        return importlib.metadata.version(names[0]) if names else "not installed"
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        names = metadata.packages_distributions().get(package)
+        return metadata.version(names[0]) if names else "not installed"
 
 
 def _title(package):

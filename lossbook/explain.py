@@ -197,8 +197,7 @@ class Explanation:
         bound = self._bound()
         if name not in bound:
             raise KeyError(
-                f"Received {name!r}; expected a name bound by {self.name}. "
-                f"Look up one of {', '.join(bound)}."
+                f"Received {name!r}; expected a name bound by {self.name}. Look up one of {', '.join(bound)}."
             )
         return bound[name]
 
@@ -394,9 +393,7 @@ def _check_kind(function):
     if inspect.isgeneratorfunction(function):
         raise _refusal(f"the generator {name}", "Return the values instead of yielding them.")
     if _find_source(function.__code__, function.__globals__) is None:
-        raise _refusal(
-            f"{name}, whose source cannot be read", "Write it in a file or in a notebook cell."
-        )
+        raise _refusal(f"{name}, whose source cannot be read", "Write it in a file or in a notebook cell.")
 
 
 def _refusal(received, remedy):
@@ -642,7 +639,7 @@ class _Recorder:
             if plan is None:
                 return None
             log = _Log(self, frame, plan, parent=self.active[-1])
-        elif frame.f_code is self.code:
+        elif self.plans.get(frame.f_code) is not None:
             return _watch(frame, _ignore)  # recursion: Python 3.13 would stop watching the outer call
         else:
             return None
@@ -714,31 +711,25 @@ class _Log:
         self.calls = []  # nested explanations of the statement being executed
         self.binding = None  # where the instruction now executed stands
         self.pending = None  # binding whose store has been executed but not recorded yet
-        self.pending_offset = -1
         self.last_return = None
-        self.finished = False
 
     def on_event(self, frame, event, value):
         if event == "opcode":
             self._on_instruction(frame)
         elif event == "exception":
-            self.pending = None
+            self.pending, self.calls = None, []  # the statement was not completed
         elif event == "return":
             self._on_return(frame, value)
         return self.on_event
 
     def _on_instruction(self, frame):
-        offset = frame.f_lasti
-        binding, stores = self.plan.spots.get(offset, (None, False))
-        again = offset <= self.pending_offset  # a loop of a single statement
-        if self.pending is not None and (binding is not self.pending or again):
+        binding, stores = self.plan.spots.get(frame.f_lasti, (None, False))
+        if self.pending is not None and binding is not self.pending:
             self._record(frame, self.pending)
             self.pending = None
-        if binding is not self.binding:
-            self.calls = [call for call in self.calls if call[0] is binding]
         self.binding = binding
         if stores:
-            self.pending, self.pending_offset = binding, offset
+            self.pending = binding
         if binding is not None and binding.names == ("return",):
             self.last_return = binding
 
@@ -751,8 +742,7 @@ class _Log:
             self._record(frame, self.pending)
         if self.last_return is not None and not self._is_shown(self.last_return):
             self._add(self.last_return, _snapshot(value))
-        self.finished = True
-        if self.parent is not None:
+        if self.caller_binding is not None:
             self._tell_parent(frame, value)
 
     def _is_shown(self, binding):
@@ -779,7 +769,7 @@ class _Log:
 
     def _add(self, binding, value):
         calls = tuple(nested for where, nested in self.calls if where is binding)
-        self.calls = []
+        self.calls = [call for call in self.calls if call[0] is not binding]
         step = Step(binding.names, binding.code, binding.meaning, value, binding.line, calls)
         kept = self.times.setdefault(binding, [])
         if len(kept) > FIRST_TIMES:

@@ -373,9 +373,7 @@ def _is_real(array):
 def _is_number(value):
     if isinstance(value, (bool, int, float, complex)):
         return True
-    return isinstance(value, np.generic) and (
-        value.dtype.kind in "biufc" or "float" in value.dtype.name
-    )
+    return isinstance(value, np.generic) and (value.dtype.kind in "biufc" or "float" in value.dtype.name)
 
 
 def _plain_repr(value):
