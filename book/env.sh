@@ -16,6 +16,8 @@ UNFINISHED=$VENV/.lossbook-unfinished
 
 unset PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX VIRTUAL_ENV CONDA_PREFIX
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 UV_PYTHON_DOWNLOADS=never
+# uv brings certificates of its own; a company's are in the system's store, which pip reads too.
+[ -e /etc/ssl/certs/ca-certificates.crt ] && export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}"
 
 say() { printf '%s\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
@@ -61,6 +63,9 @@ give_up() {
     [ "$fresh" ] || rm -f "$UNFINISHED"  # uv changes nothing before it has all it needs: the old state stands
     if grep -qi 'No solution found' "$LOG"; then
         fail "lossbook found that constraints.txt does not fit pyproject.toml: run make lock, then the same command again (details in $LOG)."
+    fi
+    if grep -qiE 'invalid peer certificate|CERTIFICATE_VERIFY_FAILED' "$LOG"; then
+        fail "lossbook reached a package index whose certificate is not trusted here: name your certificates in SSL_CERT_FILE, then run the same command again (details in $LOG)."
     fi
     if grep -qiE 'NewConnectionError|name resolution|Name or service|getaddrinfo|dns error|error sending request|tcp connect|timed out|timeout|Network is unreachable|Connection refused|ConnectionError|Failed to fetch|Max retries|ProxyError' "$LOG"; then
         fail "lossbook could not reach a package index, but needs the network to set up .venv: connect, then run the same command again (details in $LOG)."

@@ -73,8 +73,7 @@ def read_source(source: Path) -> nbformat.NotebookNode:
     notebook.metadata = nbformat.from_dict(METADATA)
     seen: dict[str, int] = {}
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": list(tags)} if tags else {})
+        cell.metadata = kept_metadata(cell)
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
@@ -86,9 +85,18 @@ def read_twin(path: Path) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
 
 
-def inputs(notebook: nbformat.NotebookNode) -> list[tuple[str, tuple[str, ...], str]]:
-    """Return what a pair must share: type, tags and text of each cell."""
-    return [(c.cell_type, tuple(c.metadata.get("tags", ())), c.source.rstrip("\n")) for c in notebook.cells]
+def kept_metadata(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return what a cell keeps beside its text: its tags, and how the site shows its figure (alt text)."""
+    kept = {key: cell.metadata[key] for key in ("tags", "mystnb") if cell.metadata.get(key)}
+    return nbformat.from_dict(kept)
+
+
+def inputs(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
+    """Return what a pair must share: type, kept metadata and text of each cell."""
+    return [
+        (c.cell_type, json.dumps(kept_metadata(c), sort_keys=True), c.source.rstrip("\n"))
+        for c in notebook.cells
+    ]
 
 
 # ---------------------------------------------------------------------------------- checking
@@ -231,8 +239,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Keep of an executed notebook what is the same on every run."""
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": list(tags)} if tags else {})
+        cell.metadata = kept_metadata(cell)
         if cell.cell_type != "code":
             continue
         kept = []

@@ -12,13 +12,17 @@ array([1.3125])
 
 import difflib as _difflib
 
-from lossbook import regression, probability, margins, similarity  # noqa: F401, I001  (chapter order)
+# isort: off
+from lossbook import regression, probability, margins, similarity  # noqa: F401  (the order of the chapters)
+
+# isort: on
 from lossbook.arrays import EPSILON
 from lossbook.base import REDUCTIONS, Loss, reduce_values
 from lossbook.compare import compare
 from lossbook.explain import explain
 from lossbook.probability import log_sum_exp, sigmoid, softmax
-from lossbook.registry import CATALOGUE, exports as _exports
+from lossbook.registry import CATALOGUE
+from lossbook.registry import exports as _exports
 
 __version__ = "0.1.0"
 

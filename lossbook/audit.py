@@ -22,7 +22,8 @@ VERDICTS = ("correct", "incomplete", "wrong", "outdated", "ambiguous", "broken c
 """The verdicts a row can carry, in the order of the closing table."""
 
 _ROW = re.compile(
-    r"^\*\*(?P<id>A\d-\d\d)\*\* · (?P<kind>[\w ]+?) · \*\*(?P<verdict>[\w ]+)\.\*\*(?P<text>.*?)(?=\n[ \t]*\n|\Z)",
+    r"^\*\*(?P<id>A\d-\d\d)\*\* · (?P<kind>[\w ]+?) · \*\*(?P<verdict>[\w ]+)\.\*\*"
+    r"(?P<text>.*?)(?=\n[ \t]*\n|\Z)",
     re.MULTILINE | re.DOTALL,
 )
 _NUMBER = re.compile(r"(?<![\w.])-?(?:\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+)(?![\w]|\.\d)")

@@ -47,7 +47,7 @@ def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_bat
     4.75
     """
     values = as_float("values", values)  # one for each sample
-    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, and how much
+    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, how much
     weighted = values * weights  # what each value contributes
     if reduction in ("none", None):
         return weighted
@@ -119,8 +119,8 @@ def _spread(name, given, values):
     """Give weights or a mask the shape of `values`: its first axes, repeated along the rest."""
     array = align_ranks(as_float(name, given), values)[0]
     longer = array.reshape(array.shape + (1,) * (values.ndim - array.ndim))
-    fits = len(longer.shape) == values.ndim and all(
-        ours in (theirs, 1) for ours, theirs in zip(longer.shape, values.shape)
+    fits = longer.ndim == values.ndim and all(
+        ours in (theirs, 1) for ours, theirs in zip(longer.shape, values.shape, strict=True)
     )
     if not fits:
         raise ValueError(

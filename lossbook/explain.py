@@ -7,6 +7,7 @@ on a reader's own function alike.
 """
 
 import ast
+import contextlib
 import dis
 import functools
 import inspect
@@ -58,11 +59,14 @@ class Input:
         First sentence of its description in the docstring, or nothing.
     value : object
         Copy of the value; an :class:`~lossbook.render.ArraySummary` if the array is large.
+    is_default : bool
+        Whether the value is the one written in the function's signature.
     """
 
     name: str
     meaning: str
     value: object
+    is_default: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -456,6 +460,7 @@ class _Plan:
         self.lines, self.definition = lines, definition
         self.comments = _comments(lines, definition)
         self.doc = _parameter_meanings(ast.get_docstring(definition) or "")
+        self.defaults = _literal_defaults(definition)
         found = (self._binding(node) for node in _own_nodes(definition))
         self.bindings = [binding for binding in found if binding is not None]
         self.spots = dict(self._spots(code))
@@ -704,7 +709,7 @@ class _Log:
 
     def __init__(self, recorder, frame, plan, parent=None):
         self.recorder, self.frame, self.plan, self.parent = recorder, frame, plan, parent
-        self.inputs = _inputs(frame, plan.doc)
+        self.inputs = _inputs(frame, plan)
         self.caller_binding = parent.binding if parent else None
         self.records = []  # [binding, step]; the step becomes None once it is left out
         self.times = {}  # binding -> indices of its executions that are kept
@@ -806,14 +811,34 @@ def _look_up(frame, name):
     return value
 
 
-def _inputs(frame, meanings):
+def _literal_defaults(definition):
+    """Return the defaults written in a signature as plain values, by parameter."""
+    arguments = definition.args
+    named = [*arguments.posonlyargs, *arguments.args]
+    pairs = list(zip(named[len(named) - len(arguments.defaults) :], arguments.defaults, strict=True))
+    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    found = {}
+    for argument, node in pairs:
+        with contextlib.suppress(ValueError, TypeError, AttributeError):  # not a plain value
+            found[argument.arg] = ast.literal_eval(node)
+    return found
+
+
+def _inputs(frame, plan):
     code, values = frame.f_code, frame.f_locals
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     names = [name for name in code.co_varnames[:count] if name not in ("self", "cls")]
     return tuple(
-        Input(name, meanings.get(name, ""), _snapshot(values[name])) for name in names if name in values
+        Input(name, plan.doc.get(name, ""), _snapshot(values[name]), _is_default(plan, name, values[name]))
+        for name in names
+        if name in values
     )
+
+
+def _is_default(plan, name, value):
+    default = plan.defaults.get(name, _UNBOUND)
+    return type(value) is type(default) and bool(value == default)
 
 
 # ---------------------------------------------------------------------------------- the snapshots
@@ -864,12 +889,26 @@ def _snapshot_tensor(value):
 
 
 def _stage_text(stage, digits, depth):
-    rows = [[given.name, given.meaning, given.value] for given in stage.inputs]
+    told, usual = _told_and_usual(stage.inputs)
+    rows = [[given.name, given.meaning, given.value] for given in told]
+    rows += [[f"{_assignments(usual)} (by default)"]] if usual else []
     rows += [None] if stage.inputs and stage.steps else []
     rows += _text_rows(stage.steps, depth, "")
     room = _value_room(rows)
     written = [_with_value_text(row, _given(stage), digits, room) for row in rows]
     return f"{stage.title}\n{text_table(HEADERS, written, width=TEXT_WIDTH, fixed=(2,))}"
+
+
+def _told_and_usual(inputs):
+    """Part the inputs a reader chose from two or more left at their defaults, which share a line."""
+    usual = [given for given in inputs if given.is_default]
+    if len(usual) < 2:
+        return inputs, []
+    return [given for given in inputs if not given.is_default], usual
+
+
+def _assignments(inputs):
+    return ", ".join(f"{given.name}={given.value!r}" for given in inputs)
 
 
 def _text_rows(steps, depth, margin):
@@ -930,10 +969,13 @@ def _more_times(count):
 
 
 def _stage_html(stage, digits):
+    told, usual = _told_and_usual(stage.inputs)
     rows = [
         [html_code(given.name, [given.name]), given.meaning, html_value(given.value, digits)]
-        for given in stage.inputs
+        for given in told
     ]
+    if usual:
+        rows.append([Html(f"{html_code(_assignments(usual))} <small>by default</small>")])
     rows += [None] if stage.inputs and stage.steps else []
     for step in stage.steps:
         if step.skipped:

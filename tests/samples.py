@@ -10,7 +10,9 @@ def draw(name, rng, shape, dtype="float64", inside=False):
     """
     kind = _KINDS.get(name, _real)
     y_true, y_pred = kind(rng, shape, inside)
-    return np.asarray(y_true).astype(dtype if np.asarray(y_true).dtype.kind == "f" else None), y_pred.astype(dtype)
+    return np.asarray(y_true).astype(dtype if np.asarray(y_true).dtype.kind == "f" else None), y_pred.astype(
+        dtype
+    )
 
 
 def options(spec):

@@ -94,7 +94,9 @@ def test_rows_end_at_a_blank_line_and_versions_are_no_numbers():
 
 
 def test_the_tally_adds_up():
-    tally = Tally(read_rows(ROW + "\n" + ROW.replace("06", "07").replace("claim", "code").replace("correct", "wrong")))
+    tally = Tally(
+        read_rows(ROW + "\n" + ROW.replace("06", "07").replace("claim", "code").replace("correct", "wrong"))
+    )
     headers, lines = tally.table()
     assert headers == ["kind", *VERDICTS, "all"]
     assert lines == [

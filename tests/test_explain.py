@@ -1138,3 +1138,23 @@ def test_code_marks_targets_alone():
     )
     assert render.html_code("y = a < b & c") == "<code>y = a &lt; b &amp; c</code>"
     assert render.html_code("x = '<'\ny = (", ["x"]).startswith("<code>")
+
+
+def test_parameters_left_at_their_defaults_share_one_line():
+    def scaled(y_true, y_pred, factor=2.0, axis=-1, name="mse"):
+        value = factor * (y_pred - y_true)  # scaled miss
+        return value
+
+    text = str(explain(scaled, 1.0, 2.0))
+    assert "factor=2.0, axis=-1, name='mse' (by default)" in text
+    changed = explain(scaled, 1.0, 2.0, factor=3.0)
+    assert "axis=-1, name='mse' (by default)" in str(changed)
+    assert [(given.name, given.is_default) for given in changed.inputs] == [
+        ("y_true", False),
+        ("y_pred", False),
+        ("factor", False),
+        ("axis", True),
+        ("name", True),
+    ]
+    assert "factor" in str(changed).splitlines()[5]
+    assert "by default" in changed.html() and "by default" not in explain(scaled, 1.0, 2.0, 3.0, 0).html()

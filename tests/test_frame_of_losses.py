@@ -98,7 +98,12 @@ def test_dtype_casts(dtype):
 
 
 def test_floating_types_are_kept_and_others_become_float64():
-    for given, kept in ((np.float32, "float32"), (np.float16, "float16"), (np.int32, "float64"), (bool, "float64")):
+    for given, kept in (
+        (np.float32, "float32"),
+        (np.float16, "float16"),
+        (np.int32, "float64"),
+        (bool, "float64"),
+    ):
         y_pred = np.array([[1, 0]], dtype=given)
         assert lossbook.mean_absolute_error(np.array([[0, 0]]), y_pred).dtype == kept
 

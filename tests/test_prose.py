@@ -25,8 +25,15 @@ def shown(cell):
 def unsupported(notebook):
     """Return the decimal numbers of the prose that stand in no input and no output."""
     cells = notebook.cells
-    pool = [float(word) for cell in cells if cell.cell_type == "code" for word in read_numbers(shown(cell), whole=True)]
-    paragraphs = [p for cell in cells if cell.cell_type == "markdown" for p in re.split(r"\n\s*\n", cell.source)]
+    pool = [
+        float(word)
+        for cell in cells
+        if cell.cell_type == "code"
+        for word in read_numbers(shown(cell), whole=True)
+    ]
+    paragraphs = [
+        p for cell in cells if cell.cell_type == "markdown" for p in re.split(r"\n\s*\n", cell.source)
+    ]
     return [
         (word, paragraph[:60])
         for paragraph in paragraphs
@@ -42,7 +49,9 @@ def test_every_decimal_number_in_prose_was_computed(path):
 
 
 def test_a_remembered_number_is_found():
-    code = nbformat.v4.new_code_cell("print(2 / 3)", outputs=[nbformat.v4.new_output("stream", text="0.666667\n")])
+    code = nbformat.v4.new_code_cell(
+        "print(2 / 3)", outputs=[nbformat.v4.new_output("stream", text="0.666667\n")]
+    )
     good = nbformat.v4.new_markdown_cell("Two thirds are 0.67, and Keras 3.15.1 agrees.")
     bad = nbformat.v4.new_markdown_cell("A third is 0.33.")
     cited = nbformat.v4.new_markdown_cell("Measured elsewhere: 0.91 {cite}`huber1964robust`.")
