@@ -26,9 +26,10 @@ def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_bat
     mask : array_like of bool, optional
         True where a value counts. The shape of `values`, or its first axes.
     reduction : str or None
-        ``"sum_over_batch_size"`` (also ``"mean"``) divides by the number of values that
-        the mask lets through; ``"mean_with_sample_weight"`` by the sum of the weights;
-        ``"sum"`` by nothing; ``"none"`` (also None) keeps one weighted value each.
+        How the values become one number. ``"sum_over_batch_size"`` (also ``"mean"``)
+        divides by the number of values that the mask lets through,
+        ``"mean_with_sample_weight"`` by the sum of the weights, ``"sum"`` by nothing;
+        ``"none"`` (also None) keeps one weighted value each.
 
     Returns
     -------
@@ -45,8 +46,8 @@ def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_bat
     >>> float(reduce_values([1.0, 2.0, 3.0, 4.0], sample_weight=[1, 0, 2, 3]))
     4.75
     """
-    values = as_float("values", values)
-    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)
+    values = as_float("values", values)  # one for each sample
+    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, and how much
     weighted = values * weights  # what each value contributes
     if reduction in ("none", None):
         return weighted
@@ -85,14 +86,14 @@ def weights_and_divisor(values, sample_weight=None, mask=None, reduction="sum_ov
     (array([1., 1., 0.]), 2.0)
     """
     check_reduction(reduction)
-    weights = 1.0
+    weights = 1.0  # every value counts alike
     counted = float(values.size)  # every value, whatever its weight
     if sample_weight is not None:
-        weights = _spread("sample_weight", sample_weight, values)
+        weights = _spread("sample_weight", sample_weight, values)  # one for each value
     if mask is not None:
-        valid = _spread("mask", np.asarray(mask, dtype=bool), values)
-        weights = weights * valid
-        counted = float(valid.sum(dtype=np.float64))
+        valid = _spread("mask", np.asarray(mask, dtype=bool), values)  # 1 where a value counts
+        weights = weights * valid  # 0 where it does not
+        counted = float(valid.sum(dtype=np.float64))  # values that count
     if reduction in ("sum_over_batch_size", "mean"):
         return weights, counted
     if reduction == "mean_with_sample_weight":
@@ -220,7 +221,7 @@ class Loss:
         y_true, y_pred = self.cast(y_true, y_pred)
         with np.errstate(all="ignore"):
             values = self.call(y_true, y_pred)
-            mask = self.mask_of(y_true, y_pred, mask)
+            mask = self.mask_of(values, y_true, y_pred, mask)
             result = reduce_values(values, sample_weight, mask, self.reduction)
         self._check_defined(result, y_true, y_pred, sample_weight)
         return result
@@ -234,7 +235,7 @@ class Loss:
             )
         return self.function(y_true, y_pred, **self.parameters)
 
-    def mask_of(self, y_true, y_pred, mask=None):
+    def mask_of(self, values, y_true, y_pred, mask=None):
         """Return the caller's mask, narrowed by the mask the loss makes itself; None where all count."""
         own = spec_of(self.function).mask if self.function else None
         made = own(y_true, y_pred, **self.parameters) if own else None
@@ -294,7 +295,7 @@ class Loss:
         y_true, y_pred = self.cast(y_true, y_pred)
         with np.errstate(all="ignore"):
             values = as_float("values", self.call(y_true, y_pred))
-            mask = self.mask_of(y_true, y_pred, mask)
+            mask = self.mask_of(values, y_true, y_pred, mask)
             result = reduce_values(values, sample_weight, mask, self.reduction)
             weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
             upstream = weights / divisor if divisor else np.zeros_like(values)

@@ -68,7 +68,7 @@ def hinge(y_true, y_pred):
     >>> hinge([[1.0, 1.0]], [[0.4, 2.0]])
     array([0.3])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     side = signs_of(y_true)  # labels as -1 and +1
     margin = side * y_pred  # positive on the right side
     shortfall = np.maximum(1.0 - margin, 0.0)  # what is missing to 1
@@ -105,7 +105,7 @@ def hinge_gradient(y_true, y_pred):
     >>> hinge_gradient([[1.0, 1.0]], [[0.4, 2.0]])
     array([[-0.5,  0. ]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     side = signs_of(y_true)  # labels as -1 and +1
     margin = side * y_pred  # positive on the right side
     count = y_pred.shape[-1]  # numbers in a sample

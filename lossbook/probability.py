@@ -137,7 +137,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     >>> binary_crossentropy([[1.0, 0.0]], [[0.5, 0.5]]).round(4)
     array([0.6931])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     if from_logits:
@@ -187,7 +187,7 @@ def binary_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smooth
     >>> binary_crossentropy_gradient([[1.0]], [[0.0]], from_logits=True)
     array([[-0.5]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     count = y_pred.shape[axis]  # numbers in a sample
@@ -252,7 +252,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     >>> categorical_crossentropy([[0, 1, 0]], [[0.5, 0.25, 0.25]]).round(4)
     array([1.3863])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
@@ -303,7 +303,7 @@ def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_s
     >>> categorical_crossentropy_gradient([[1, 0]], [[0.0, 0.0]], from_logits=True)
     array([[-0.5,  0.5]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
@@ -370,7 +370,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     >>> sparse_categorical_crossentropy([1], [[0.5, 0.25, 0.25]]).round(4)
     array([1.3863])
     """
-    labels, scores = as_labels(y_true, y_pred, axis)
+    labels, scores = as_labels(y_true, y_pred, axis)  # class numbers and scores
     check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
     counts = labels != ignore_class  # False where the class is ignored
@@ -422,7 +422,7 @@ def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, 
     >>> sparse_categorical_crossentropy_gradient([0], [[0.5, 0.5]])
     array([[-1.,  1.]])
     """
-    labels, scores = as_labels(y_true, y_pred, axis)
+    labels, scores = as_labels(y_true, y_pred, axis)  # class numbers and scores
     check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
     counts = labels != ignore_class  # False where the class is ignored
@@ -493,7 +493,7 @@ def kl_divergence(y_true, y_pred):
     >>> kl_divergence([[0.5, 0.5]], [[0.25, 0.75]]).round(4)
     array([0.1438])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
     belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
     excess = np.log(truth / belief)  # nats too many, per event
@@ -530,7 +530,7 @@ def kl_divergence_gradient(y_true, y_pred):
     >>> kl_divergence_gradient([[0.5, 0.5]], [[0.25, 1.5]])
     array([[-2.,  0.]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
     belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
     clipped = (y_pred < EPSILON) | (y_pred > 1.0)  # held: no slope there
@@ -580,7 +580,7 @@ def poisson(y_true, y_pred):
     >>> poisson([[3.0]], [[1.0]]).round(4)
     array([1.])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     check_rate(y_pred)
     log_rate = np.log(y_pred + EPSILON)  # finite even at a rate of 0
     reward = y_true * log_rate  # counts favour high rates
@@ -617,7 +617,7 @@ def poisson_gradient(y_true, y_pred):
     >>> poisson_gradient([[3.0]], [[1.0]]).round(4)
     array([[-2.]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     check_rate(y_pred)
     ratio = y_true / (y_pred + EPSILON)  # count for each unit of the rate
     count = y_pred.shape[-1]  # numbers in a sample

@@ -43,7 +43,7 @@ def mean_squared_error(y_true, y_pred):
     >>> mean_squared_error([[0.0, 0.0]], [[1.0, 3.0]])
     array([5.])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     square = error**2  # never negative, large misses dominate
     value = square.mean(axis=-1)  # one number per sample
@@ -77,7 +77,7 @@ def mean_squared_error_gradient(y_true, y_pred):
     >>> mean_squared_error_gradient([[0.0, 0.0]], [[1.0, 3.0]])
     array([[1., 3.]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     count = y_pred.shape[-1]  # numbers in a sample
     slope = 2.0 * error / count  # grows with the miss
@@ -125,7 +125,7 @@ def mean_absolute_error(y_true, y_pred):
     >>> mean_absolute_error([[0.0, 0.0]], [[1.0, -3.0]])
     array([2.])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     size = np.abs(error)  # how far, either way
     value = size.mean(axis=-1)  # one number per sample
@@ -159,7 +159,7 @@ def mean_absolute_error_gradient(y_true, y_pred):
     >>> mean_absolute_error_gradient([[0.0, 0.0]], [[1.0, -3.0]])
     array([[ 0.5, -0.5]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     count = y_pred.shape[-1]  # numbers in a sample
     slope = np.sign(error) / count  # the same for every size
@@ -207,7 +207,7 @@ def mean_absolute_percentage_error(y_true, y_pred):
     >>> mean_absolute_percentage_error([[200.0, 50.0]], [[150.0, 50.0]])
     array([12.5])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     scale = np.maximum(np.abs(y_true), EPSILON)  # size of the target, never 0
     fraction = np.abs(error) / scale  # miss, as a share of the target
@@ -243,7 +243,7 @@ def mean_absolute_percentage_error_gradient(y_true, y_pred):
     >>> mean_absolute_percentage_error_gradient([[200.0, 50.0]], [[150.0, 60.0]])
     array([[-0.25,  1.  ]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     scale = np.maximum(np.abs(y_true), EPSILON)  # size of the target, never 0
     count = y_pred.shape[-1]  # numbers in a sample
@@ -293,7 +293,7 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     >>> mean_squared_logarithmic_error([[1.0]], [[3.0]]).round(4)
     array([0.4805])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     log_true = np.log1p(np.maximum(y_true, EPSILON))  # log(1 + target)
     log_pred = np.log1p(np.maximum(y_pred, EPSILON))  # log(1 + prediction)
     square = (log_pred - log_true) ** 2  # by which factor, squared
@@ -330,7 +330,7 @@ def mean_squared_logarithmic_error_gradient(y_true, y_pred):
     >>> mean_squared_logarithmic_error_gradient([[1.0, 1.0]], [[3.0, -2.0]]).round(4)
     array([[0.1733, 0.    ]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     floored = np.maximum(y_pred, EPSILON)  # prediction, never below 1e-7
     log_true = np.log1p(np.maximum(y_true, EPSILON))  # log(1 + target)
     ratio = np.log1p(floored) - log_true  # by which factor, as a log
@@ -384,7 +384,7 @@ def huber(y_true, y_pred, delta=1.0):
     >>> huber([[0.0, 0.0]], [[0.5, 3.0]])
     array([1.3125])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     check_parameters(delta=delta)
     error = y_pred - y_true  # signed miss
     bounded = np.clip(error, -delta, delta)  # miss, cut off at delta
@@ -422,7 +422,7 @@ def huber_gradient(y_true, y_pred, delta=1.0):
     >>> huber_gradient([[0.0, 0.0]], [[0.5, 3.0]])
     array([[0.25, 0.5 ]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     check_parameters(delta=delta)
     error = y_pred - y_true  # signed miss
     bounded = np.clip(error, -delta, delta)  # miss, cut off at delta

@@ -46,7 +46,7 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     >>> cosine_similarity([[2.0, 0.0]], [[3.0, 3.0]]).round(4)
     array([-0.7071])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     true_length = np.sqrt((y_true**2).sum(axis=axis, keepdims=True))  # Pythagoras
     pred_length = np.sqrt((y_pred**2).sum(axis=axis, keepdims=True))  # Pythagoras
     true_way = y_true / np.maximum(true_length, EPSILON)  # direction, length 1
@@ -88,7 +88,7 @@ def cosine_similarity_gradient(y_true, y_pred, axis=-1):
     >>> cosine_similarity_gradient([[1.0, 0.0]], [[0.0, 2.0]])
     array([[-0.5,  0. ]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     true_length = np.sqrt((y_true**2).sum(axis=axis, keepdims=True))  # Pythagoras
     pred_length = np.sqrt((y_pred**2).sum(axis=axis, keepdims=True))  # Pythagoras
     floored = np.maximum(pred_length, EPSILON)  # length, never 0
