@@ -1,0 +1,3 @@
+"""What every test run shares."""
+
+from random_cases import counted, pytest_terminal_summary  # noqa: F401
