@@ -108,6 +108,7 @@ def positives(rng, shape, settings, calm):
 def yes_or_no(rng, shape, settings, calm):
     """Labels 0 and 1, some between; probabilities with 0 and 1, or log-odds with ±10 000."""
     y_true = np.where(some(rng, shape, 0.2), rng.random(shape), rng.integers(0, 2, shape))
+    calm = calm or settings.get("gamma", 1) < 1  # the slope of a focus below 1 is NaN in TensorFlow at the truth
     if settings["from_logits"]:
         y_pred = away(rng.normal(0, 3, shape), [0])
         return y_true, y_pred if calm else np.where(some(rng, shape), rng.choice([-1e4, -100, 0, 100, 1e4], shape), y_pred)
@@ -204,10 +205,12 @@ def embeddings(rng, shape, settings, calm):
     y_true = rng.integers(0, 1 + shape[0] // 2, shape[0])
     y_pred = rng.normal(size=shape)
     unit = y_pred / np.linalg.norm(y_pred, axis=-1, keepdims=True)
-    gap = 1.0 - unit @ unit.T + np.eye(shape[0])  # distances, those of a sample to itself aside
+    gap = 1.0 - 0.81 * unit @ unit.T + np.eye(shape[0])  # distances, those of a sample to itself aside
     if calm and min(np.abs(gap).min(), np.abs(1 + settings["margin"] - gap).min()) < 0.01:
         return embeddings(rng, shape, settings, calm)  # too near a kink: draw again
-    return y_true, unit if calm or rng.random() < 0.5 else 2 * unit
+    if calm:
+        return y_true, 0.9 * unit  # a distance of 0 to itself is a kink, too
+    return y_true, unit if rng.random() < 0.5 else 2 * unit
 
 
 def recordings(rng, shape, settings, calm):

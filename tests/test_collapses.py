@@ -138,7 +138,7 @@ def divergence(case):
         y_true=y_true / y_true.sum(axis=-1, keepdims=True), y_pred=y_pred / y_pred.sum(axis=-1, keepdims=True)
     )
     entropy = -(rows.y_true * np.log(rows.y_true)).sum(axis=-1)
-    assert_close(rows.values + entropy, as_loss(rows, "categorical_crossentropy").values, 1e-6)  # K = 1 is clipped
+    assert_close(rows.values + entropy, as_loss(rows, "categorical_crossentropy").values, 2e-6)  # K = 1 is clipped
 
 
 def squared_hinge(case):
@@ -164,7 +164,9 @@ def one_frame(case):
     """One frame can spell one symbol or none: the cross-entropy of that symbol, or of the blank."""
     short = case.changed(y_true=case.y_true[:, :1], y_pred=case.y_pred[:, :1])
     symbols = as_loss(short, "sparse_categorical_crossentropy", from_logits=True)
-    assert_same(short, symbols)
+    flat = symbols.changed(y_true=case.y_true[:, 0], y_pred=case.y_pred[:, 0])
+    assert_close(short.value_and_gradient()[0], flat.value_and_gradient()[0], ROUNDING)
+    assert_close(short.value_and_gradient()[1][:, 0], flat.value_and_gradient()[1], ROUNDING)
 
 
 def direction(case):

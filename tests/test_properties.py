@@ -80,9 +80,8 @@ def weights_multiply(case):
 
 def gradient_is_linear_in_the_weights(case):
     """Assert that weights of twice the size give twice the slope, and two sets of weights the sum of theirs."""
-    assume(case.sample_weight is not None)
     total = case.changed(reduction="sum")
-    first, second = case.sample_weight, case.sample_weight[::-1]
+    first, second = case.sample_weight, np.flip(case.sample_weight)
     slopes = [
         total.changed(sample_weight=weights).value_and_gradient()[1]
         for weights in (first, second, first + second, 2 * first)
@@ -183,6 +182,7 @@ def logits_cost_their_probabilities(case):
 @random_cases(60, data=st.data())
 def test_logits_cost_what_their_probabilities_cost(name, data):
     case = data.draw(cases(name, calm=True))
+    assume(name.startswith("binary") or case.y_pred.shape[case.settings["axis"]] > 1)  # a share of 1 is clipped
     settings = {**case.settings, "from_logits": True}
     y_true, y_pred = fill(name, np.random.default_rng(data.draw(seeds)), case.y_pred.shape, settings, calm=True)
     logits_cost_their_probabilities(case.changed(settings=settings, y_true=y_true, y_pred=y_pred))
