@@ -299,9 +299,11 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     array([0.4805])
     """
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    log_true = np.log1p(np.maximum(y_true, EPSILON))  # log(1 + target)
-    log_pred = np.log1p(np.maximum(y_pred, EPSILON))  # log(1 + prediction)
-    square = (log_pred - log_true) ** 2  # by which factor, squared
+    target = np.maximum(y_true, EPSILON)  # never below 1e-7
+    guess = np.maximum(y_pred, EPSILON)  # never below 1e-7
+    gap = np.abs(guess - target)  # how far, either way
+    factor = np.log1p(gap / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
+    square = factor**2  # a factor of 2 costs alike anywhere
     value = square.mean(axis=-1)  # one number per sample
     return value
 
@@ -336,11 +338,12 @@ def mean_squared_logarithmic_error_gradient(y_true, y_pred):
     array([[0.1733, 0.    ]])
     """
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    floored = np.maximum(y_pred, EPSILON)  # prediction, never below 1e-7
-    log_true = np.log1p(np.maximum(y_true, EPSILON))  # log(1 + target)
-    ratio = np.log1p(floored) - log_true  # by which factor, as a log
+    target = np.maximum(y_true, EPSILON)  # never below 1e-7
+    guess = np.maximum(y_pred, EPSILON)  # never below 1e-7
+    miss = guess - target  # its sign is that of the slope
+    factor = np.log1p(np.abs(miss) / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
     count = y_pred.shape[-1]  # numbers in a sample
-    pull = 2.0 * ratio / (1.0 + floored) / count  # chain rule through the log
+    pull = 2.0 * np.sign(miss) * factor / (1.0 + guess) / count  # chain rule through the log
     slope = np.where(y_pred < EPSILON, 0.0, pull)  # flat below the floor
     return slope
 
