@@ -332,8 +332,8 @@ def categorical_focal_crossentropy_gradient(
         missed = -np.expm1(log_probability)  # 1 - probability, exact near 0
         defocus = power_slope(missed, gamma) * probability * log_probability  # of the focus
         pull = weight * target * (defocus - missed**gamma)  # slope in log-probability
-        common = pull.sum(axis=axis, keepdims=True)  # what the softmax takes back
-        slope = pull - probability * common  # slope in the scores
+        others = pull.sum(axis=axis, keepdims=True) - pull  # of the other classes
+        slope = pull * missed - probability * others  # slope in the scores, through softmax
     else:
         total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)

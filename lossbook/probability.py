@@ -337,8 +337,11 @@ def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_s
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
-        mass = target.sum(axis=axis, keepdims=True)  # 1, if labels are a distribution
-        slope = softmax(y_pred, axis) * mass - target  # predicted minus true
+        log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
+        others = target.sum(axis=axis, keepdims=True) - target  # labels of the other classes
+        too_high = others * np.exp(log_probability)  # push down where the label is not
+        too_low = target * -np.expm1(log_probability)  # push up where the label is
+        slope = too_high - too_low  # predicted minus true
     else:
         total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
@@ -356,6 +359,34 @@ class CategoricalCrossentropy(Loss, function=categorical_crossentropy):
 
 
 # --- sparse categorical crossentropy ------------------------------------------------------
+
+
+def is_labelled(labels, scores, axis=-1):
+    """Tell which score of each row belongs to the class that the row's label names.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray of int
+        Class numbers, the shape of `scores` with length 1 along `axis`.
+    scores : numpy.ndarray
+        One score for each class along `axis`.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        The shape of `scores`.
+
+    Examples
+    --------
+    >>> is_labelled(np.array([[2]]), np.zeros((1, 3)))
+    array([[False, False,  True]])
+    """
+    places = np.arange(scores.shape[axis])  # 0, 1, 2, … along the classes
+    columns = np.expand_dims(places, tuple(range(1, scores.ndim)))  # as a column
+    hot = np.moveaxis(columns, 0, axis) == labels  # True at the class named
+    return hot
 
 
 @loss(
@@ -409,9 +440,10 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
         cost = -np.take_along_axis(log_probability, index, axis)  # in nats
     else:
         probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
+        hot = is_labelled(index, scores, axis)  # True at the true class
         chosen = np.take_along_axis(probability, index, axis)  # that of the true class
-        total = probability.sum(axis=axis, keepdims=True)  # near 1
-        cost = np.log(total / chosen)  # in nats
+        others = np.where(hot, 0.0, probability).sum(axis=axis, keepdims=True)  # the rest
+        cost = np.log1p(others / chosen)  # log of all over the chosen, in nats
     kept = np.where(counts, cost, 0.0)  # ignored samples cost nothing
     value = kept.squeeze(axis)  # one number per sample
     return value
@@ -455,16 +487,19 @@ def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, 
     check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
     counts = labels != ignore_class  # False where the class is ignored
-    places = np.arange(scores.shape[axis])  # 0, 1, 2, … along the classes
-    columns = np.expand_dims(places, tuple(range(1, scores.ndim)))  # as a column
-    hot = np.moveaxis(columns, 0, axis) == labels  # True at the true class
+    hot = is_labelled(labels, scores, axis)  # True at the true class
     if from_logits:
-        pull = softmax(scores, axis) - hot  # predicted minus true
+        log_probability = log_softmax(scores, axis)  # exact, however large the scores
+        too_high = np.exp(log_probability)  # push down the wrong classes
+        too_low = -np.expm1(log_probability)  # push up the true one
+        pull = np.where(hot, -too_low, too_high)  # predicted minus true
     else:
         probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         clipped = (scores < EPSILON) | (scores > 1.0 - EPSILON)  # held: no slope there
         total = probability.sum(axis=axis, keepdims=True)  # near 1
-        pull = np.where(clipped, 0.0, 1.0 / total - hot / probability)  # per class
+        others = np.where(hot, 0.0, probability).sum(axis=axis, keepdims=True)  # the rest
+        raw = np.where(hot, -others / probability, 1.0) / total  # true class up, others down
+        pull = np.where(clipped, 0.0, raw)  # per class
     slope = np.where(counts, pull, 0.0)  # ignored samples pull nowhere
     return slope.astype(scores.dtype, copy=False)
 
@@ -626,7 +661,9 @@ def kl_divergence(y_true, y_pred):
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
     belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
-    excess = np.log(truth / belief)  # nats too many, per event
+    gap = truth - belief  # positive where too little is believed
+    factor = np.log1p(np.abs(gap) / np.minimum(truth, belief))  # log of more / less
+    excess = np.sign(gap) * factor  # log(truth / belief), nats per event
     weighted = truth * excess  # events as often as they happen
     value = weighted.sum(axis=-1)  # one number per sample
     return value
