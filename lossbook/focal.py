@@ -114,7 +114,8 @@ def binary_focal_crossentropy(
         missed = target * sigmoid(-y_pred) + (1 - target) * sigmoid(y_pred)  # 0 is right
         loudness = np.abs(y_pred)  # how sure, either way
         tail = np.log1p(np.exp(-loudness))  # at most log 2, never overflows
-        cost = np.maximum(y_pred, 0.0) - y_pred * target + tail  # cross-entropy, in nats
+        against = np.where(y_pred >= 0.0, 1 - target, target)  # label on the other side
+        cost = loudness * against + tail  # cross-entropy, in nats
     else:
         missed = target * (1 - y_pred) + (1 - target) * y_pred  # 0 is right, 1 is wrong
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
@@ -184,8 +185,10 @@ def binary_focal_crossentropy_gradient(
         yes, no = sigmoid(y_pred), sigmoid(-y_pred)  # probabilities of 1 and 0
         missed = target * no + (1 - target) * yes  # 0 is right, 1 is wrong
         turn = (1 - 2 * target) * yes * no  # slope of what is missed
-        tail = np.log1p(np.exp(-np.abs(y_pred)))  # at most log 2, never overflows
-        cost = np.maximum(y_pred, 0.0) - y_pred * target + tail  # cross-entropy, in nats
+        loudness = np.abs(y_pred)  # how sure, either way
+        tail = np.log1p(np.exp(-loudness))  # at most log 2, never overflows
+        against = np.where(y_pred >= 0.0, 1 - target, target)  # label on the other side
+        cost = loudness * against + tail  # cross-entropy, in nats
         pull = (1 - target) * yes - target * no  # slope of the cross-entropy
     else:
         missed = target * (1 - y_pred) + (1 - target) * y_pred  # 0 is right, 1 is wrong

@@ -172,7 +172,8 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     if from_logits:
         loudness = np.abs(y_pred)  # how sure, either way
         tail = np.log1p(np.exp(-loudness))  # at most log 2, never overflows
-        cost = np.maximum(y_pred, 0.0) - y_pred * target + tail  # per number, in nats
+        against = np.where(y_pred >= 0.0, 1 - target, target)  # label on the other side
+        cost = loudness * against + tail  # per number, in nats
     else:
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         yes = target * np.log(probability)  # counts where the label is 1
