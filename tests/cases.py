@@ -76,6 +76,8 @@ def settings_of(draw, name, shape):
         drawn["axis"] = draw(st.sampled_from(axes))
     if name == "circle":
         drawn["gamma"] = draw(st.sampled_from([1.0, 10.0, 80.0]))
+    if name == "categorical_focal_crossentropy":
+        drawn["from_logits"] &= shape[drawn["axis"]] > 1  # Keras clips the certainty of a single class
     if name == "categorical_focal_crossentropy" and draw(st.booleans()):
         drawn["alpha"] = [0.25 * (1 + place) for place in range(shape[drawn["axis"]])]  # exact in float32
     return drawn
