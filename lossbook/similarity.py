@@ -120,7 +120,7 @@ def cosine_similarity_gradient(y_true, y_pred, axis=-1):
     true_way = y_true / np.maximum(length_of(y_true, axis), EPSILON)  # length 1
     pred_way = y_pred / floored  # direction, length 1
     cosine = (true_way * pred_way).sum(axis=axis, keepdims=True)  # 1 where alike
-    shadow = np.where(pred_length > EPSILON, cosine * pred_way, 0.0)  # part along it
+    shadow = np.where(pred_length >= EPSILON, cosine * pred_way, 0.0)  # part along it
     slope = (shadow - true_way) / floored  # turn towards the target
     return slope
 
