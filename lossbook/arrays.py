@@ -4,7 +4,7 @@ A call that cannot mean anything stops here, with a message that says what was
 received, what was expected, and what to do.
 """
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -23,7 +23,8 @@ def as_float(name, given):
     name : str
         What the array is called in messages.
     given : array_like
-        Any shape, any unit. Floating types are kept, ``bfloat16`` included;
+        Any shape, any unit. ``float32`` and wider are kept; the 16-bit types ``float16``
+        and ``bfloat16`` become ``float32``, in which sums and logarithms hold;
         integers, booleans and lists become ``float64``.
 
     Returns
@@ -52,7 +53,7 @@ def as_float(name, given):
             "expected rows of one length. Pad the short rows and pass a mask, or split the batch."
         ) from None
     if is_float(array.dtype):
-        return array
+        return array.astype(np.float32) if array.dtype.itemsize == 2 else array
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     raise TypeError(
@@ -61,7 +62,7 @@ def as_float(name, given):
     )
 
 
-def as_pair(y_true, y_pred):
+def as_pair(y_true, y_pred, axis=-1):
     """Turn labels and predictions into two float arrays of one shape.
 
     Two shapes are made to agree in one case only, as in Keras 3: when they differ by
@@ -71,6 +72,8 @@ def as_pair(y_true, y_pred):
     ----------
     y_true, y_pred : array_like
         Labels and predictions, at least one axis, at least one entry.
+    axis : int
+        The axis the loss works along: looked at only to see that it exists.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def as_pair(y_true, y_pred):
     TypeError
         If entries are not real numbers.
     ValueError
-        If the shapes differ, there is no axis, or there is nothing to average.
+        If the shapes differ, there is no such axis, or there is nothing to average.
 
     Examples
     --------
@@ -100,6 +103,7 @@ def as_pair(y_true, y_pred):
             "Reshape one of them, or check which axis holds the samples."
         )
     check_not_empty("y_pred", predictions)
+    check_axis(axis, predictions)
     return labels.astype(predictions.dtype, copy=False), predictions
 
 
@@ -139,6 +143,7 @@ def as_labels(y_true, y_pred, axis=-1):
     scores = as_float("y_pred", y_pred)
     numbers = as_float("y_true", y_true)
     check_not_empty("y_pred", scores)
+    check_axis(axis, scores)
     one_a_row = tuple(np.delete(scores.shape, axis).tolist())
     if numbers.ndim == scores.ndim and numbers.shape[axis] == 1:
         numbers = numbers.squeeze(axis)
@@ -156,6 +161,27 @@ def as_labels(y_true, y_pred, axis=-1):
             "Remove those rows, or mark them with ignore_class."
         )
     return np.expand_dims(numbers.astype(np.int64), axis), scores
+
+
+def as_whole(name, given):
+    """Turn numbers into ``int64``; fractions are cut off, as Keras does.
+
+    Raises
+    ------
+    TypeError
+        If the entries are not real numbers.
+    ValueError
+        If an entry is NaN or infinite.
+
+    Examples
+    --------
+    >>> as_whole("y_true", [1.0, 2.7])
+    array([1, 2])
+    """
+    numbers = as_float(name, given)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"Received {name} with NaN or infinity; expected whole numbers. Remove those rows.")
+    return numbers.astype(np.int64)
 
 
 def align_ranks(labels, predictions):
@@ -187,6 +213,20 @@ def is_float(dtype):
     (True, False)
     """
     return dtype.kind == "f" or dtype.name == "bfloat16"
+
+
+def as_given(result, data):
+    """Return a result in the 16-bit type of the data it was computed from; any other stays as it is.
+
+    Examples
+    --------
+    >>> as_given(np.float32(0.1), np.zeros(3, "float16"))
+    np.float16(0.1)
+    """
+    dtype = getattr(data, "dtype", None)
+    if isinstance(dtype, np.dtype) and is_float(dtype) and dtype.itemsize == 2:
+        return result.astype(dtype)
+    return result
 
 
 def as_dtype(given):
@@ -257,6 +297,42 @@ def check_not_empty(name, array):
         )
 
 
+def check_axis(axis, array):
+    """Raise a ValueError where an array has no such axis."""
+    if not isinstance(axis, Integral) or isinstance(axis, bool) or not -array.ndim <= axis < array.ndim:
+        raise ValueError(
+            f"Received axis={axis!r} for y_pred of shape {array.shape}; expected a whole number from "
+            f"{-array.ndim} to {array.ndim - 1}. The last axis is -1."
+        )
+
+
+def axes_of(axis, array):
+    """Turn None (every axis), one axis or several into a tuple of axes counted from 0.
+
+    Raises
+    ------
+    ValueError
+        If the array has no such axis, or one is named twice.
+
+    Examples
+    --------
+    >>> axes_of(None, np.zeros((2, 3))), axes_of(-1, np.zeros((2, 3)))
+    ((0, 1), (1,))
+    """
+    if axis is None:
+        return tuple(range(array.ndim))
+    wanted = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    for one in wanted:
+        check_axis(one, array)
+    counted = tuple(one % array.ndim for one in wanted)
+    if len(set(counted)) < len(counted) or not counted:
+        raise ValueError(
+            f"Received axis={axis!r} for y_pred of shape {array.shape}; expected each axis at most once, and "
+            "at least one. None stands for all of them."
+        )
+    return counted
+
+
 def check_labels(labels, classes, ignore_class=None):
     """Raise a ValueError where a class number lies outside 0 … classes - 1 and is not ignored."""
     outside = (labels < 0) | (labels >= classes)
@@ -292,6 +368,53 @@ def check_rate(y_pred):
         )
 
 
+def check_not_negative(name, powers, exponent):
+    """Raise a ValueError where a fractional power of a negative number is asked for."""
+    if float(exponent).is_integer():
+        return
+    if powers.min() < 0:
+        place = tuple(np.argwhere(powers < 0)[0].tolist())
+        raise ValueError(
+            f"Received a {name} of {float(powers[place]):.6g} at position {place}; expected 0 or more, since "
+            f"a negative number has no power of {exponent:g}. Pass probabilities, from softmax or sigmoid."
+        )
+
+
+def class_weights(alpha, y_pred, axis):
+    """Turn one weight, or one for each class, into an array that multiplies `y_pred` along `axis`.
+
+    Raises
+    ------
+    ValueError
+        If there are weights for more or fewer classes than `y_pred` has.
+
+    Examples
+    --------
+    >>> class_weights([0.2, 0.8], np.zeros((3, 2)), axis=-1)
+    array([[0.2, 0.8]])
+    """
+    weights = np.asarray(alpha, dtype=y_pred.dtype)
+    if weights.ndim == 0:
+        return weights
+    classes = y_pred.shape[axis]
+    if weights.shape != (classes,):
+        raise ValueError(
+            f"Received alpha with {weights.size} weights for {classes} classes; expected one weight, or one "
+            f"for each class. y_pred has the shape {y_pred.shape}, and its classes lie along axis {axis}."
+        )
+    others = [place for place in range(y_pred.ndim) if place != axis % y_pred.ndim]
+    return np.expand_dims(weights, others)
+
+
+def check_scalar(name, value):
+    """Raise a ValueError where a loss takes one number and got several."""
+    if not _is_number(value):
+        raise ValueError(
+            f"Received {name}={value!r}; expected one number. "
+            "A weight for each class is for categorical_focal_crossentropy."
+        )
+
+
 def _check_positive(name, value):
     if not (_is_number(value) and value > 0):
         raise ValueError(f"Received {name}={value!r}; expected a number above 0. Keras's default is 1.0.")
@@ -302,6 +425,39 @@ def _check_unit_interval(name, value):
         raise ValueError(
             f"Received {name}={value!r}; expected a number from 0 to 1. 0 leaves the labels as they are."
         )
+
+
+def _check_open_interval(name, value):
+    if not (_is_number(value) and 0 < value < 1):
+        raise ValueError(
+            f"Received {name}={value!r}; expected a number between 0 and 1, both excluded. Towards 0 the loss "
+            "becomes cross-entropy, towards 1 the absolute error: use those losses for the ends."
+        )
+
+
+def _check_not_below_zero(name, value):
+    if not (_is_number(value) and 0 <= value < np.inf):
+        raise ValueError(
+            f"Received {name}={value!r}; expected a finite number of 0 or more. "
+            f"Leave {name} out to get Keras's default."
+        )
+
+
+def _check_weights(name, value):
+    several = isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) == 1 and len(value) > 0
+    for one in value if several else [value]:
+        _check_not_below_zero(name, one)
+
+
+def _check_finite(name, value):
+    if not (_is_number(value) and np.isfinite(value)):
+        raise ValueError(f"Received {name}={value!r}; expected a finite number. Keras's default is 0.4.")
+
+
+def _check_axis(name, value):
+    for one in value if isinstance(value, (tuple, list)) else [value]:
+        if one is not None and not isinstance(one, Integral) or isinstance(one, bool):
+            raise ValueError(f"Received {name}={value!r}; expected a whole number. The last axis is -1.")
 
 
 def _check_index(name, value):
@@ -319,10 +475,18 @@ def _is_number(value):
 
 
 PARAMETER_CHECKS = {
+    "alpha": _check_weights,
+    "apply_class_balancing": _check_flag,
+    "axis": _check_axis,
+    "beta": _check_not_below_zero,
     "delta": _check_positive,
-    "label_smoothing": _check_unit_interval,
     "from_logits": _check_flag,
+    "gamma": _check_not_below_zero,
     "ignore_class": _check_index,
+    "label_smoothing": _check_unit_interval,
+    "margin": _check_finite,
+    "q": _check_open_interval,
+    "remove_diagonal": _check_flag,
 }
 """What a parameter's value must be, by name; parameters not listed here are free."""
 

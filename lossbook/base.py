@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 
-from lossbook.arrays import align_ranks, as_dtype, as_float, check_parameters
+from lossbook.arrays import align_ranks, as_dtype, as_float, as_given, check_parameters
 from lossbook.registry import own_parameters, spec_of
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
@@ -47,7 +47,7 @@ def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_bat
     4.75
     """
     values = as_float("values", values)  # one for each sample
-    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, how much
+    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, and how much
     weighted = values * weights  # what each value contributes
     if reduction in ("none", None):
         return weighted
@@ -123,9 +123,12 @@ def _spread(name, given, values):
         ours in (theirs, 1) for ours, theirs in zip(longer.shape, values.shape, strict=True)
     )
     if not fits:
+        hint = "Give one weight a sample, or one for each value."
+        if values.ndim == 0:
+            hint = "The loss is one number for the whole batch: name the axes of one sample, as in axis=(1, 2, 3)."
         raise ValueError(
             f"Received {name} of shape {array.shape} for values of shape {values.shape}; expected "
-            "that shape, or its first axes. Give one weight a sample, or one for each value."
+            f"that shape, or its first axes. {hint}"
         )
     return np.broadcast_to(longer, values.shape).astype(values.dtype, copy=False)
 
@@ -183,7 +186,7 @@ class Loss:
         self.dtype = as_dtype(dtype)
         self._parameter_names = tuple(parameters)
         for key, value in parameters.items():
-            setattr(self, key, value)
+            setattr(self, key, _plain(value))
 
     @property
     def parameters(self):
@@ -222,7 +225,7 @@ class Loss:
         with np.errstate(all="ignore"):
             values = self.call(y_true, y_pred)
             mask = self.mask_of(values, y_true, y_pred, mask)
-            result = reduce_values(values, sample_weight, mask, self.reduction)
+            result = as_given(reduce_values(values, sample_weight, mask, self.reduction), y_pred)
         self._check_defined(result, y_true, y_pred, sample_weight)
         return result
 
@@ -238,7 +241,7 @@ class Loss:
     def mask_of(self, values, y_true, y_pred, mask=None):
         """Return the caller's mask, narrowed by the mask the loss makes itself; None where all count."""
         own = spec_of(self.function).mask if self.function else None
-        made = own(y_true, y_pred, **self.parameters) if own else None
+        made = own(values, y_true, y_pred, **self.parameters) if own else None
         if made is None or mask is None:
             return made if mask is None else mask
         return made & _spread("mask", np.asarray(mask, dtype=bool), made.astype(float)).astype(bool)
@@ -296,11 +299,11 @@ class Loss:
         with np.errstate(all="ignore"):
             values = as_float("values", self.call(y_true, y_pred))
             mask = self.mask_of(values, y_true, y_pred, mask)
-            result = reduce_values(values, sample_weight, mask, self.reduction)
+            result = as_given(reduce_values(values, sample_weight, mask, self.reduction), y_pred)
             weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
             upstream = weights / divisor if divisor else np.zeros_like(values)
             upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
-            slope = self.call_gradient(y_true, y_pred, upstream)
+            slope = as_given(self.call_gradient(y_true, y_pred, upstream), y_pred)
         self._check_defined(result, y_true, y_pred, sample_weight)
         return result, slope.astype(values.dtype, copy=False).reshape(np.shape(y_pred))
 
@@ -315,7 +318,8 @@ class Loss:
         if spec.couples_samples:
             return spec.gradient(y_true, y_pred, **self.parameters, upstream=upstream)
         slope = spec.gradient(y_true, y_pred, **self.parameters)
-        return slope * np.expand_dims(upstream, self.parameters.get("axis", -1))
+        summed = tuple(range(upstream.ndim - slope.ndim, 0))  # the last axes, unless one is named
+        return slope * np.expand_dims(upstream, self.parameters.get("axis", summed))
 
     def _check_defined(self, result, y_true, y_pred, sample_weight):
         if np.isfinite(result).all() or not np.isnan(result).any():
@@ -410,6 +414,11 @@ def _parameter_docs(documented):
         else:
             entries.update({name: f"{entries[name]}\n{line}" for name in names})
     return entries
+
+
+def _plain(value):
+    """Turn NumPy's numbers and arrays into Python's, so that a configuration can be written down."""
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def _snake(name):

@@ -115,3 +115,180 @@ def hinge_gradient(y_true, y_pred):
 
 class Hinge(Loss, function=hinge):
     """Object form of :func:`hinge`."""
+
+
+# --- squared hinge ------------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1}{D} \sum_j \max(1 - y_{ij}\,\hat y_{ij},\ 0)^2, \qquad y_{ij} \in \{-1, +1\}",
+    source="tang2013deep",
+)
+def squared_hinge(y_true, y_pred):
+    """Charge a score the square of what it lacks to its margin of 1, and nothing beyond.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Labels -1 or +1. If every label of the array is 0 or 1, they become -1 and +1.
+    y_pred : array_like, shape (..., D)
+        Raw scores, any real numbers: the sign decides, the size is the margin.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in units of the score squared.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ or the batch is empty.
+
+    Examples
+    --------
+    The score 0.5 lacks 0.5, whose square is 0.25; the score 2 lacks nothing.
+
+    >>> squared_hinge([[1.0, 1.0]], [[0.5, 2.0]])
+    array([0.125])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    side = signs_of(y_true)  # labels as -1 and +1
+    margin = side * y_pred  # positive on the right side
+    shortfall = np.maximum(1.0 - margin, 0.0)  # what is missing to 1
+    square = shortfall**2  # large misses dominate
+    value = square.mean(axis=-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    squared_hinge,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
+    r"-\frac{2\,y_{ij} \max(1 - y_{ij}\,\hat y_{ij},\ 0)}{D}",
+)
+def squared_hinge_gradient(y_true, y_pred):
+    """Return the slope of each sample's squared hinge loss: twice what is missing, towards the label.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`squared_hinge`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        In units of the score. Continuous: it reaches 0 at a margin of 1 and stays there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`squared_hinge`.
+
+    Examples
+    --------
+    >>> squared_hinge_gradient([[1.0, 1.0]], [[0.5, 2.0]])
+    array([[-0.5, -0. ]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    side = signs_of(y_true)  # labels as -1 and +1
+    margin = side * y_pred  # positive on the right side
+    shortfall = np.maximum(1.0 - margin, 0.0)  # what is missing to 1
+    count = y_pred.shape[-1]  # numbers in a sample
+    slope = -2.0 * side * shortfall / count  # towards the label's side
+    return slope
+
+
+class SquaredHinge(Loss, function=squared_hinge):
+    """Object form of :func:`squared_hinge`."""
+
+
+# --- categorical hinge --------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \max\Bigl( 1 + \max_k (1 - y_{ik})\,\hat y_{ik} "
+    r"- \sum_k y_{ik}\,\hat y_{ik},\ 0 \Bigr)",
+    source="crammer2001algorithmic",
+)
+def categorical_hinge(y_true, y_pred):
+    """Charge the true class's score what it lacks to lead the best wrong one by 1.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., K)
+        One-hot labels, 0 or 1.
+    y_pred : array_like, shape (..., K)
+        Raw scores, any real numbers.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in units of the score. The best wrong score counts as 0
+        where all wrong scores are negative.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ or the batch is empty.
+
+    Examples
+    --------
+    The true class leads by 3 - 2.5 = 0.5, so 0.5 is missing.
+
+    >>> categorical_hinge([[0, 1, 0]], [[2.5, 3.0, -1.0]])
+    array([0.5])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    own = (y_true * y_pred).sum(axis=-1)  # score of the true class
+    rival = ((1.0 - y_true) * y_pred).max(axis=-1)  # best wrong score, at least 0
+    shortfall = rival - own + 1.0  # what is missing to a lead of 1
+    value = np.maximum(shortfall, 0.0)  # nothing beyond that lead
+    return value
+
+
+@gradient_of(
+    categorical_hinge,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ik}} = "
+    r"(1 - y_{ik})\,[k = m_i] - y_{ik} \quad (\ell_i > 0, \text{ otherwise } 0), \qquad "
+    r"m_i = \arg\max_k\, (1 - y_{ik})\,\hat y_{ik}",
+)
+def categorical_hinge_gradient(y_true, y_pred):
+    """Return the slope of each sample's categorical hinge: rival down, true class up.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., K)
+        As in :func:`categorical_hinge`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., K)
+        Without unit. At a lead of exactly 1, the kink, the slope is that of the side that
+        costs; rivals with equal scores share theirs. Both as in TensorFlow.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`categorical_hinge`.
+
+    Examples
+    --------
+    >>> categorical_hinge_gradient([[0, 1, 0]], [[2.5, 3.0, -1.0]])
+    array([[ 1., -1.,  0.]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    own = (y_true * y_pred).sum(axis=-1, keepdims=True)  # score of the true class
+    wrong = (1.0 - y_true) * y_pred  # wrong scores, and 0 for the true one
+    rival = wrong.max(axis=-1, keepdims=True)  # best wrong score, at least 0
+    leads = (wrong == rival).astype(y_pred.dtype)  # 1 at the best, or several alike
+    share = leads / leads.sum(axis=-1, keepdims=True)  # they split the slope
+    pull = share * (1.0 - y_true) - y_true  # rival down, true class up
+    slope = np.where(rival - own + 1.0 >= 0.0, pull, 0.0)  # no pull beyond the lead
+    return slope
+
+
+class CategoricalHinge(Loss, function=categorical_hinge):
+    """Object form of :func:`categorical_hinge`."""

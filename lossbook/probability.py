@@ -7,6 +7,7 @@ from lossbook.arrays import (
     as_labels,
     as_pair,
     check_labels,
+    check_not_negative,
     check_parameters,
     check_rate,
     check_row_sums,
@@ -94,6 +95,34 @@ def softmax(logits, axis=-1):
     return probability
 
 
+def log_softmax(logits, axis=-1):
+    """Return the logarithms of the softmax probabilities, exact where these round to 0 or 1.
+
+    Parameters
+    ----------
+    logits : numpy.ndarray
+        Scores, any shape.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, in nats, at most 0.
+
+    Examples
+    --------
+    >>> log_softmax(np.array([[1e4, 1e4]])).round(4)
+    array([[-0.6931, -0.6931]])
+    """
+    behind = logits - logits.max(axis=axis, keepdims=True)  # 0 for the highest score
+    leads = behind == 0  # the highest, or several alike
+    others = np.where(leads, 0.0, np.exp(behind)).sum(axis=axis, keepdims=True)  # the rest
+    more = leads.sum(axis=axis, keepdims=True, dtype=logits.dtype) - 1.0  # ties with it
+    result = behind - np.log1p(more + others)  # log of each share
+    return result
+
+
 # --- binary crossentropy ------------------------------------------------------------------
 
 
@@ -138,13 +167,14 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     >>> binary_crossentropy([[1.0, 0.0]], [[0.5, 0.5]]).round(4)
     array([0.6931])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     if from_logits:
         loudness = np.abs(y_pred)  # how sure, either way
         tail = np.log1p(np.exp(-loudness))  # at most log 2, never overflows
-        cost = np.maximum(y_pred, 0.0) - y_pred * target + tail  # per number, in nats
+        against = np.where(y_pred >= 0.0, 1 - target, target)  # label on the other side
+        cost = loudness * against + tail  # per number, in nats
     else:
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         yes = target * np.log(probability)  # counts where the label is 1
@@ -188,7 +218,7 @@ def binary_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smooth
     >>> binary_crossentropy_gradient([[1.0]], [[0.0]], from_logits=True)
     array([[-0.5]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     count = y_pred.shape[axis]  # numbers in a sample
@@ -254,12 +284,12 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     >>> categorical_crossentropy([[0, 1, 0]], [[0.5, 0.25, 0.25]]).round(4)
     array([1.3863])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
-        log_probability = y_pred - log_sum_exp(y_pred, axis)  # log of the softmax
+        log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
     else:
         total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
@@ -305,13 +335,16 @@ def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_s
     >>> categorical_crossentropy_gradient([[1, 0]], [[0.0, 0.0]], from_logits=True)
     array([[-0.5,  0.5]])
     """
-    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
-        mass = target.sum(axis=axis, keepdims=True)  # 1, if labels are a distribution
-        slope = softmax(y_pred, axis) * mass - target  # predicted minus true
+        log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
+        others = target.sum(axis=axis, keepdims=True) - target  # labels of the other classes
+        too_high = others * np.exp(log_probability)  # push down where the label is not
+        too_low = target * -np.expm1(log_probability)  # push up where the label is
+        slope = too_high - too_low  # predicted minus true
     else:
         total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
@@ -329,6 +362,34 @@ class CategoricalCrossentropy(Loss, function=categorical_crossentropy):
 
 
 # --- sparse categorical crossentropy ------------------------------------------------------
+
+
+def is_labelled(labels, scores, axis=-1):
+    """Tell which score of each row belongs to the class that the row's label names.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray of int
+        Class numbers, the shape of `scores` with length 1 along `axis`.
+    scores : numpy.ndarray
+        One score for each class along `axis`.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        The shape of `scores`.
+
+    Examples
+    --------
+    >>> is_labelled(np.array([[2]]), np.zeros((1, 3)))
+    array([[False, False,  True]])
+    """
+    places = np.arange(scores.shape[axis])  # 0, 1, 2, … along the classes
+    columns = np.expand_dims(places, tuple(range(1, scores.ndim)))  # as a column
+    hot = np.moveaxis(columns, 0, axis) == labels  # True at the class named
+    return hot
 
 
 @loss(
@@ -378,13 +439,14 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     counts = labels != ignore_class  # False where the class is ignored
     index = np.where(counts, labels, 0)  # where to look in each row
     if from_logits:
-        chosen = np.take_along_axis(scores, index, axis)  # score of the true class
-        cost = log_sum_exp(scores, axis) - chosen  # in nats
+        log_probability = log_softmax(scores, axis)  # exact, however large the scores
+        cost = -np.take_along_axis(log_probability, index, axis)  # in nats
     else:
         probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
+        hot = is_labelled(index, scores, axis)  # True at the true class
         chosen = np.take_along_axis(probability, index, axis)  # that of the true class
-        total = probability.sum(axis=axis, keepdims=True)  # near 1
-        cost = np.log(total / chosen)  # in nats
+        others = np.where(hot, 0.0, probability).sum(axis=axis, keepdims=True)  # the rest
+        cost = np.log1p(others / chosen)  # log of all over the chosen, in nats
     kept = np.where(counts, cost, 0.0)  # ignored samples cost nothing
     value = kept.squeeze(axis)  # one number per sample
     return value
@@ -428,22 +490,27 @@ def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, 
     check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
     counts = labels != ignore_class  # False where the class is ignored
-    places = np.arange(scores.shape[axis])  # 0, 1, 2, … along the classes
-    columns = np.expand_dims(places, tuple(range(1, scores.ndim)))  # as a column
-    hot = np.moveaxis(columns, 0, axis) == labels  # True at the true class
+    hot = is_labelled(labels, scores, axis)  # True at the true class
     if from_logits:
-        pull = softmax(scores, axis) - hot  # predicted minus true
+        log_probability = log_softmax(scores, axis)  # exact, however large the scores
+        too_high = np.exp(log_probability)  # push down the wrong classes
+        too_low = -np.expm1(log_probability)  # push up the true one
+        pull = np.where(hot, -too_low, too_high)  # predicted minus true
     else:
         probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         clipped = (scores < EPSILON) | (scores > 1.0 - EPSILON)  # held: no slope there
         total = probability.sum(axis=axis, keepdims=True)  # near 1
-        pull = np.where(clipped, 0.0, 1.0 / total - hot / probability)  # per class
+        others = np.where(hot, 0.0, probability).sum(axis=axis, keepdims=True)  # the rest
+        raw = np.where(hot, -others / probability, 1.0) / total  # true class up, others down
+        pull = np.where(clipped, 0.0, raw)  # per class
     slope = np.where(counts, pull, 0.0)  # ignored samples pull nowhere
     return slope.astype(scores.dtype, copy=False)
 
 
 @mask_of(sparse_categorical_crossentropy)
-def sparse_categorical_crossentropy_mask(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+def sparse_categorical_crossentropy_mask(
+    values, y_true, y_pred, from_logits=False, ignore_class=None, axis=-1
+):
     """Return where a sample counts: False at the ignored class; None if no class is ignored."""
     if ignore_class is None:
         return None
@@ -457,6 +524,105 @@ class SparseCategoricalCrossentropy(
     order=("from_logits", "ignore_class", "reduction", "axis", "name", "dtype"),
 ):
     """Object form of :func:`sparse_categorical_crossentropy`."""
+
+
+# --- categorical generalized cross-entropy ------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1 - \hat y_{i k_i}^{\,q}}{q}, \qquad 0 < q < 1",
+    source="zhang2018generalized",
+)
+def categorical_generalized_cross_entropy(y_true, y_pred, q):
+    """Charge a wrong label a bounded price, between cross-entropy and the absolute error.
+
+    Parameters
+    ----------
+    y_true : array_like of int, shape (...) or (..., 1)
+        Class numbers 0 … K-1.
+    y_pred : array_like, shape (..., K)
+        Probabilities, neither held nor scaled.
+    q : float
+        How little a hopeless sample counts, between 0 and 1: towards 0 the loss is
+        cross-entropy, towards 1 it is 1 minus the probability of the true class.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, from 0 to 1/q, without unit.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes do not fit, the batch is empty, a class number is out of range, the
+        true class has a negative probability, or `q` is not between 0 and 1.
+
+    Examples
+    --------
+    Class 1 got 1/4, whose square root is 1/2: (1 - 1/2) / (1/2).
+
+    >>> categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5)
+    array([1.])
+    """
+    labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
+    check_parameters(q=q)
+    check_labels(labels, scores.shape[-1])
+    probability = np.take_along_axis(scores, labels, -1)  # that of the true class
+    check_not_negative("probability of the true class", probability, q)
+    cost = (1.0 - probability**q) / q  # at most 1/q, however wrong
+    value = cost.squeeze(-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    categorical_generalized_cross_entropy,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{im}} = -[m = k_i]\; \hat y_{im}^{\,q - 1}",
+)
+def categorical_generalized_cross_entropy_gradient(y_true, y_pred, q):
+    """Return the slope of each sample's generalized cross-entropy: at the true class alone.
+
+    Parameters
+    ----------
+    y_true : array_like of int, shape (...) or (..., 1)
+        As in :func:`categorical_generalized_cross_entropy`.
+    y_pred : array_like, shape (..., K)
+        As in :func:`categorical_generalized_cross_entropy`.
+    q : float
+        As in :func:`categorical_generalized_cross_entropy`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., K)
+        Per unit of probability. At a probability of exactly 0 the slope is minus infinity;
+        TensorFlow has that too, and NaN at the other classes, where it is 0 here.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`categorical_generalized_cross_entropy`.
+
+    Examples
+    --------
+    >>> categorical_generalized_cross_entropy_gradient([1], [[0.75, 0.25]], q=0.5)
+    array([[ 0., -2.]])
+    """
+    labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
+    check_parameters(q=q)
+    check_labels(labels, scores.shape[-1])
+    probability = np.take_along_axis(scores, labels, -1)  # that of the true class
+    check_not_negative("probability of the true class", probability, q)
+    pull = -(probability ** (q - 1.0))  # strong where it is small
+    places = np.arange(scores.shape[-1])  # 0, 1, 2, … along the classes
+    slope = np.where(places == labels, pull, 0.0)  # other classes are not looked at
+    return slope
+
+
+class CategoricalGeneralizedCrossEntropy(
+    Loss, function=categorical_generalized_cross_entropy, defaults={"q": 0.5}
+):
+    """Object form of :func:`categorical_generalized_cross_entropy`."""
 
 
 # --- Kullback-Leibler divergence ----------------------------------------------------------
@@ -498,7 +664,9 @@ def kl_divergence(y_true, y_pred):
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
     belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
-    excess = np.log(truth / belief)  # nats too many, per event
+    gap = truth - belief  # positive where too little is believed
+    factor = np.log1p(np.abs(gap) / np.minimum(truth, belief))  # log of more / less
+    excess = np.sign(gap) * factor  # log(truth / belief), nats per event
     weighted = truth * excess  # events as often as they happen
     value = weighted.sum(axis=-1)  # one number per sample
     return value

@@ -33,8 +33,8 @@ class LossSpec:
     gradient_formula : str
         The same in LaTeX.
     mask : callable or None
-        ``mask(y_true, y_pred, **parameters)``: True where a value counts, where the
-        loss itself decides that.
+        ``mask(values, y_true, y_pred, **parameters)``: True where a value counts, where
+        the loss itself decides that; None where all count.
     cls : type or None
         The class form.
     """
@@ -146,15 +146,17 @@ def gradient_of(function, *, formula):
 def mask_of(function):
     """Enter the mask that a loss makes itself, such as that of ``ignore_class``.
 
+    It gets the values of the loss first, so that a mask that depends on them costs nothing.
+
     Raises
     ------
     TypeError
-        If the parameters are not the loss's own.
+        If the parameters are not ``values`` and then the loss's own.
     """
     spec = spec_of(function)
 
     def enter(mask):
-        _check_same_parameters(mask, function)
+        _check_same_parameters(mask, function, extra=("values",))
         spec.mask = mask
         return mask
 

@@ -1,10 +1,15 @@
-"""Losses for numbers: squared, absolute, relative and logarithmic misses, and Huber's compromise."""
+"""Losses for numbers: squared, absolute, relative and logarithmic misses, Huber's compromise and log-cosh."""
+
+import math
 
 import numpy as np
 
 from lossbook.arrays import EPSILON, as_pair, check_parameters
 from lossbook.base import Loss
 from lossbook.registry import gradient_of, loss
+
+LOG_2 = math.log(2.0)
+"""The natural logarithm of 2, in double precision: what log-cosh loses to a straight line."""
 
 # --- mean squared error -------------------------------------------------------------------
 
@@ -294,9 +299,11 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     array([0.4805])
     """
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    log_true = np.log1p(np.maximum(y_true, EPSILON))  # log(1 + target)
-    log_pred = np.log1p(np.maximum(y_pred, EPSILON))  # log(1 + prediction)
-    square = (log_pred - log_true) ** 2  # by which factor, squared
+    target = np.maximum(y_true, EPSILON)  # never below 1e-7
+    guess = np.maximum(y_pred, EPSILON)  # never below 1e-7
+    gap = np.abs(guess - target)  # how far, either way
+    factor = np.log1p(gap / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
+    square = factor**2  # a factor of 2 costs alike anywhere
     value = square.mean(axis=-1)  # one number per sample
     return value
 
@@ -331,11 +338,12 @@ def mean_squared_logarithmic_error_gradient(y_true, y_pred):
     array([[0.1733, 0.    ]])
     """
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    floored = np.maximum(y_pred, EPSILON)  # prediction, never below 1e-7
-    log_true = np.log1p(np.maximum(y_true, EPSILON))  # log(1 + target)
-    ratio = np.log1p(floored) - log_true  # by which factor, as a log
+    target = np.maximum(y_true, EPSILON)  # never below 1e-7
+    guess = np.maximum(y_pred, EPSILON)  # never below 1e-7
+    miss = guess - target  # its sign is that of the slope
+    factor = np.log1p(np.abs(miss) / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
     count = y_pred.shape[-1]  # numbers in a sample
-    pull = 2.0 * ratio / (1.0 + floored) / count  # chain rule through the log
+    pull = 2.0 * np.sign(miss) * factor / (1.0 + guess) / count  # chain rule through the log
     slope = np.where(y_pred < EPSILON, 0.0, pull)  # flat below the floor
     return slope
 
@@ -352,6 +360,7 @@ class MeanSquaredLogarithmicError(Loss, function=mean_squared_logarithmic_error)
     r"\delta\,(|e_{ij}| - \tfrac12\delta) & |e_{ij}| > \delta \end{cases}"
     r"\qquad e_{ij} = \hat y_{ij} - y_{ij}",
     source="huber1964robust",
+    aliases=("huber_loss",),
 )
 def huber(y_true, y_pred, delta=1.0):
     """Charge small misses quadratically and large misses linearly.
@@ -433,3 +442,89 @@ def huber_gradient(y_true, y_pred, delta=1.0):
 
 class Huber(Loss, function=huber, name="huber_loss"):
     """Object form of :func:`huber`."""
+
+
+# --- log-cosh -----------------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1}{D} \sum_j \log \cosh(\hat y_{ij} - y_{ij})",
+    source="green1990bayesian",
+    aliases=("logcosh",),
+)
+def log_cosh(y_true, y_pred):
+    """Charge the log of the hyperbolic cosine of a miss: a parabola that becomes a line, smoothly.
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Targets, in a unit in which a miss of 1 is neither small nor large.
+    y_pred : array_like, shape (..., D)
+        Predictions, in the same unit.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample: half the square of a small miss, a large miss less log 2.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ or the batch is empty.
+
+    Examples
+    --------
+    A miss of 10 costs 10 - log 2 = 9.3069; one of 0.001 costs half its square.
+
+    >>> log_cosh([[0.0], [0.0]], [[10.0], [0.001]]).round(8)
+    array([9.30685282e+00, 5.00000000e-07])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    error = y_pred - y_true  # signed miss
+    size = np.abs(error)  # how far, either way
+    half = 0.5 * np.minimum(size, 2.0)  # bounded, so that sinh is too
+    near = np.log1p(2.0 * np.sinh(half) ** 2)  # cosh is 1 + 2 sinh(half)²
+    far = size - LOG_2 + np.log1p(np.exp(-2.0 * size))  # a line, but for a trace
+    cost = np.where(size < 2.0, near, far)  # each where it is exact
+    value = cost.mean(axis=-1)  # one number per sample
+    return value
+
+
+@gradient_of(
+    log_cosh,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{\tanh(\hat y_{ij} - y_{ij})}{D}",
+)
+def log_cosh_gradient(y_true, y_pred):
+    """Return the slope of each sample's log-cosh: the miss while it is small, then its sign.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`log_cosh`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        Between -1/D and 1/D. Smooth everywhere.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`log_cosh`.
+
+    Examples
+    --------
+    >>> log_cosh_gradient([[0.0, 0.0]], [[0.0, 100.0]])
+    array([[0. , 0.5]])
+    """
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    error = y_pred - y_true  # signed miss
+    count = y_pred.shape[-1]  # numbers in a sample
+    slope = np.tanh(error) / count  # the miss, bounded by 1
+    return slope
+
+
+class LogCosh(Loss, function=log_cosh):
+    """Object form of :func:`log_cosh`."""

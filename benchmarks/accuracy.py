@@ -1,0 +1,434 @@
+"""How exact are the losses? Float64 against numbers of 100 digits, in units in the last place (ulp).
+
+    python -m benchmarks.accuracy            prints the table and writes benchmarks/accuracy.md
+    python -m benchmarks.accuracy --points 50     a quick look; writes nothing
+
+Each loss is measured over its whole domain, off the clips: misses from 1e-12 to 1e12, probabilities
+within 1e-7 of 0 and of 1, logits to ±10 000. Beside it stands what Keras computes in float64 for the
+same inputs. The error is counted in ulp of the exact result, except where a result is the small
+difference of large terms: there it is counted in ulp of the term named in the table, because no
+formula in float64 can know a difference better than the terms it is made of.
+"""
+
+import argparse
+import os
+import sys
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mpmath import mpf
+
+from benchmarks import exact
+from lossbook import CATALOGUE, EPSILON
+
+PAGE = Path(__file__).with_suffix(".md")
+POINTS = 300
+AIM = 4.0  # ulp
+
+
+# --- what is measured --------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """One loss with one setting, and the inputs it is measured on."""
+
+    name: str
+    inputs: callable
+    settings: dict = field(default_factory=dict)
+    value_unit: str = "own"
+    slope_unit: str = "own"
+    share: float = 1.0
+    """Of the points: less for the losses whose exact slope takes long."""
+    bound: float = AIM
+    """What the tests allow, in ulp."""
+
+    @property
+    def label(self):
+        shown = ", ".join(f"{key}={value}" for key, value in self.settings.items() if key != "axis")
+        return f"{self.name}({shown})" if shown else self.name
+
+
+def spread(rng, shape, low, high):
+    """Draw numbers of every size, evenly by their exponent."""
+    return 10.0 ** rng.uniform(low, high, shape)
+
+
+def signed(rng, shape, low, high):
+    return rng.choice([-1.0, 1.0], shape) * spread(rng, shape, low, high)
+
+
+def probabilities(rng, shape):
+    """Draw probabilities near 0, near 1, and between."""
+    small = spread(rng, shape, -6.9, -0.31)
+    return np.where(rng.random(shape) < 0.5, small, 1 - small)
+
+
+def misses(rng, n):
+    """Targets of every size; predictions far off, and nearly right."""
+    y_true = signed(rng, (n, 1), -6, 6)
+    near = y_true * (1 + signed(rng, (n, 1), -12, 0))
+    return y_true, np.where(rng.random((n, 1)) < 0.5, near, signed(rng, (n, 1), -6, 6))
+
+
+def amounts(rng, n):
+    y_true, y_pred = misses(rng, n)
+    return np.abs(y_true), np.abs(y_pred) + EPSILON
+
+
+def exact_misses(rng, n):
+    """Misses of every size from 1e-9 to 1e4, all exact in the last digit."""
+    return np.zeros((n, 1)), signed(rng, (n, 1), -9, 4)
+
+
+def counts(rng, n):
+    return rng.poisson(spread(rng, (n, 1), -1, 3)).astype(float), spread(rng, (n, 1), -6, 4)
+
+
+def yes_or_no(rng, n):
+    soft = rng.random((n, 1))
+    return np.where(rng.random((n, 1)) < 0.3, soft, rng.integers(0, 2, (n, 1))), probabilities(rng, (n, 1))
+
+
+def yes_or_no_logits(rng, n):
+    return yes_or_no(rng, n)[0], signed(rng, (n, 1), -4, 4)
+
+
+def labelled_probabilities(rng, n):
+    return rng.integers(0, 2, (n, 1)).astype(float), probabilities(rng, (n, 1))
+
+
+def labelled_logits(rng, n):
+    return labelled_probabilities(rng, n)[0], signed(rng, (n, 1), -4, 4)
+
+
+def sides(rng, n):
+    return rng.choice([-1.0, 1.0], (n, 1)), signed(rng, (n, 1), -6, 4)
+
+
+def class_numbers(rng, n):
+    return rng.integers(0, 4, n)
+
+
+def rows_of_shares(rng, n):
+    """Rows that sum to nearly 1; often one class has nearly all of it."""
+    weights = spread(rng, (n, 4), -5, 0)
+    rows = weights / weights.sum(axis=-1, keepdims=True)
+    return np.clip(rows, 2 * EPSILON, 1 - 2 * EPSILON)
+
+
+def one_hot_shares(rng, n):
+    return np.eye(4)[class_numbers(rng, n)], rows_of_shares(rng, n)
+
+
+def one_hot_logits(rng, n):
+    return np.eye(4)[class_numbers(rng, n)], logits(rng, n)
+
+
+def logits(rng, n):
+    return signed(rng, (n, 1), -3, 4) * rng.random((n, 4))
+
+
+def numbered_shares(rng, n):
+    return class_numbers(rng, n), rows_of_shares(rng, n)
+
+
+def numbered_logits(rng, n):
+    return class_numbers(rng, n), logits(rng, n)
+
+
+def distributions(rng, n):
+    y_true, far = rows_of_shares(rng, n), rows_of_shares(rng, n)
+    near = np.clip(y_true * (1 + signed(rng, (n, 4), -9, -1)), 2 * EPSILON, 1 - 2 * EPSILON)
+    return y_true, np.where(rng.random((n, 1)) < 0.5, near, far)
+
+
+def class_scores(rng, n):
+    return np.eye(4)[class_numbers(rng, n)], signed(rng, (n, 4), -3, 4)
+
+
+def vectors(rng, n):
+    y_true = signed(rng, (n, 1), -3, 3) * rng.normal(size=(n, 4))
+    near = y_true * spread(rng, (n, 1), -3, 3) + spread(rng, (n, 1), -6, 0) * rng.normal(size=(n, 4))
+    return y_true, np.where(rng.random((n, 1)) < 0.5, near, rng.normal(size=(n, 4)))
+
+
+def regions(rng, n):
+    y_true = rng.integers(0, 2, (n, 6)).astype(float)
+    y_true[:, 0] = 1.0  # no empty mask
+    good = np.abs(y_true - spread(rng, (n, 6), -7, -1))
+    return y_true, np.where(rng.random((n, 1)) < 0.5, good, rng.random((n, 6)))
+
+
+def embeddings(rng, n):
+    points = rng.normal(size=(n, 6, 3))
+    labels = np.tile([0, 0, 1, 1, 2, 2], (n, 1))
+    own = np.eye(3)[labels] + 0.5 * rng.random((n, 1, 1)) * points  # apart by kind, more or less
+    return labels, own / np.linalg.norm(own, axis=-1, keepdims=True)
+
+
+def recordings(rng, n):
+    labels = rng.choice([[1, 2, 0], [1, 1, 0], [2, 0, 0], [1, 2, 1]], n)
+    return labels, signed(rng, (n, 1, 1), -2, 4) * rng.random((n, 5, 3))
+
+
+REGION = {"axis": -1}
+LOGITS = {"from_logits": True}
+ROWS = [
+    Row("mean_squared_error", misses),
+    Row("mean_absolute_error", misses),
+    Row("mean_absolute_percentage_error", misses),
+    Row("mean_squared_logarithmic_error", amounts),
+    Row("huber", misses),
+    Row("log_cosh", exact_misses),
+    Row("binary_crossentropy", yes_or_no),
+    Row("binary_crossentropy", yes_or_no_logits, LOGITS, slope_unit="1"),
+    Row("categorical_crossentropy", one_hot_shares, value_unit="1", slope_unit="row"),
+    Row("categorical_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
+    Row("sparse_categorical_crossentropy", numbered_shares, slope_unit="row"),
+    Row("sparse_categorical_crossentropy", numbered_logits, LOGITS, value_unit="logits", slope_unit="logits"),
+    Row("categorical_generalized_cross_entropy", numbered_shares, {"q": 0.5}, value_unit="1"),
+    Row("kl_divergence", distributions, value_unit="term"),
+    Row("poisson", counts, value_unit="term", slope_unit="1"),
+    Row("binary_focal_crossentropy", labelled_probabilities),
+    Row("binary_focal_crossentropy", labelled_logits, LOGITS, bound=6.0),  # its slope has ten rounded factors
+    Row("categorical_focal_crossentropy", one_hot_shares, value_unit="1", slope_unit="1"),
+    Row("categorical_focal_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
+    Row("hinge", sides),
+    Row("squared_hinge", sides),
+    Row("categorical_hinge", class_scores, value_unit="term"),
+    Row("dice", regions, REGION, value_unit="1", slope_unit="row"),
+    Row("tversky", regions, {"alpha": 0.3, "beta": 0.7, **REGION}, value_unit="1", slope_unit="row"),
+    Row("cosine_similarity", vectors, value_unit="1", slope_unit="turn"),
+    Row("circle", embeddings, value_unit="distance", slope_unit="distance", share=0.1),
+    Row("ctc", recordings, value_unit="1", slope_unit="path", share=0.2),
+]
+
+UNITS = {
+    "own": "the result itself",
+    "row": "the largest slope of the sample: a slope here is the sum of others",
+    "1": "1, or of the result where it is larger: the result is the difference of numbers near 1",
+    "term": "the largest term of the sum: terms of both signs cancel",
+    "logits": "the result, times the largest logit where it is above 1: "
+    "a logit's own last digit moves the result as much",
+    "path": "1, times the largest logit: a share of paths is the exponential of a sum of logits",
+    "turn": "1 over the prediction's length: the slope is the difference of two directions",
+    "distance": "the result's largest entry, times 2 gamma: a distance's last digit moves it as much",
+}
+
+
+def unit_of(kind, row, y_true, y_pred, results):
+    """Return the number whose last place an error is counted in: one for all results, or one for each."""
+    largest = max(abs(one) for one in results)
+    size = np.abs(np.asarray(y_pred, float))
+    units = {
+        "own": lambda: [abs(one) for one in results],
+        "row": lambda: largest,
+        "1": lambda: max(largest, 1),
+        "term": lambda: largest_term(row.name, y_true, y_pred),
+        "logits": lambda: largest * max(1, mpf(size.max())),
+        "path": lambda: max(1, mpf(size.max())),
+        "turn": lambda: 1 / mpf(float(np.linalg.norm(size))),
+        "distance": lambda: largest * 160,
+    }
+    unit = units[kind]()
+    return unit if isinstance(unit, list) else [unit] * len(results)
+
+
+def largest_term(name, y_true, y_pred):
+    """Return the size of the largest number that a loss's sum is made of."""
+    y, p = np.asarray(y_true, float), np.asarray(y_pred, float)
+    terms = {
+        "kl_divergence": lambda: y * np.log(y / p),
+        "poisson": lambda: [p, y, y * np.log(p + EPSILON)],
+        "categorical_hinge": lambda: [1.0, *p],
+    }
+    return mpf(float(np.abs(np.concatenate([np.ravel(one) for one in terms[name]()])).max()))
+
+
+# --- measuring ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Result:
+    """The worst errors of a row, in ulp: lossbook's and Keras's, of the value and of the slope."""
+
+    row: Row
+    points: int
+    value: float
+    keras_value: float
+    slope: float
+    keras_slope: float
+
+
+def measure(row, points=POINTS, seed=0, keras=True):
+    """Measure one row.
+
+    Parameters
+    ----------
+    row : Row
+        The loss, its setting and its inputs.
+    points : int
+        How many samples; a row may take a share of them.
+    seed : int
+        Of the random inputs.
+    keras : bool
+        Whether to measure Keras as well; if not, its errors are NaN.
+
+    Returns
+    -------
+    Result
+    """
+    points = max(4, int(points * row.share))
+    labels, predictions = row.inputs(np.random.default_rng(seed), points)
+    ours = lossbook_answers(row, labels, predictions)
+    theirs = keras_answers(row, labels, predictions) if keras else [(np.nan, np.nan)] * points
+    worst = np.zeros(4)
+    for y_true, y_pred, *answers in zip(labels, predictions, ours, theirs, strict=True):
+        settings = {key: mpf(one) if isinstance(one, float) else one for key, one in row.settings.items()}
+        values = exact.value(row.name, y_true, y_pred, **settings)
+        slopes = exact.slope(row.name, y_true, y_pred, **settings).ravel().tolist()
+        units = unit_of(row.value_unit, row, y_true, y_pred, values)
+        slope_units = unit_of(row.slope_unit, row, y_true, y_pred, slopes)
+        errors = [
+            errors_in_ulp(answer[part], *truth)
+            for part, truth in enumerate([(values, units), (slopes, slope_units)])
+            for answer in answers
+        ]
+        worst = np.maximum(worst, errors)
+    return Result(row, points, *map(float, worst))
+
+
+def errors_in_ulp(computed, true, units):
+    """Return the largest error in units in the last place."""
+    computed = np.ravel(computed)
+    if np.isnan(computed).any():
+        return np.nan
+    errors = [
+        abs(mpf(float(one)) - other) / mpf(float(np.spacing(float(unit))))
+        for one, other, unit in zip(computed, true, units, strict=True)
+    ]
+    return float(max(errors))
+
+
+def blocks(row, labels, predictions):
+    """Return what goes into one call: a batch of one sample, or one whole batch for Circle."""
+    if row.name == "circle":
+        return zip(labels, predictions, strict=True)
+    return ((labels[i : i + 1], predictions[i : i + 1]) for i in range(len(predictions)))
+
+
+def lossbook_answers(row, labels, predictions):
+    """Return value and slope of each sample, by lossbook."""
+    spec = CATALOGUE[row.name]
+    loss = spec.cls(**row.settings, reduction="sum")
+    with np.errstate(under="ignore"):
+        return [(spec.function(y, p, **row.settings), loss.gradient(y, p)) for y, p in blocks(row, labels, predictions)]
+
+
+def keras_answers(row, labels, predictions):
+    """Return value and slope of each sample, by Keras with TensorFlow in float64."""
+    keras, tf = load_keras()
+    settings = dict(row.settings)
+    if row.name == "tversky":  # Keras 3.15.1 swaps the two: ask for what it documents
+        settings.update(alpha=row.settings["beta"], beta=row.settings["alpha"])
+    loss = getattr(keras.losses, CATALOGUE[row.name].cls.__name__)(**settings, reduction="none", dtype="float64")
+    if row.name == "circle":
+        return [ask(tf, loss, y, p) for y, p in blocks(row, labels, predictions)]
+    values, slopes = ask(tf, loss, labels, predictions)
+    return list(zip(values, slopes, strict=True))
+
+
+def ask(tf, loss, y_true, y_pred):
+    point = tf.constant(y_pred)
+    with tf.GradientTape() as tape:
+        tape.watch(point)
+        values = loss(y_true, point)
+    return values.numpy(), tape.gradient(values, point).numpy()
+
+
+def load_keras():
+    """Import Keras and TensorFlow without their messages."""
+    try:
+        from lossbook.engines import keras, tf
+    except ModuleNotFoundError:  # TEMPORARY: until lossbook/engines.py is merged
+        os.environ.update(TF_ENABLE_ONEDNN_OPTS="0", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+        import keras
+        import tensorflow as tf
+    return keras, tf
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+HEAD = ("loss", "value", "Keras's", "in ulp of", "slope", "Keras's", "in ulp of")
+
+
+def table(results):
+    """Return the table as lines of Markdown."""
+    rows = [HEAD] + [
+        (
+            one.row.label,
+            shown(one.value),
+            shown(one.keras_value),
+            one.row.value_unit,
+            shown(one.slope),
+            shown(one.keras_slope),
+            one.row.slope_unit,
+        )
+        for one in results
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return [lines[0], rule, *lines[1:]]
+
+
+def shown(error):
+    """Return an error as text: rounded up to a tenth, since it is a bound."""
+    if np.isnan(error):
+        return "NaN"
+    return f"{np.ceil(10 * error) / 10:.1f}" if error < 1000 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def page(results):
+    """Return the Markdown page: the table, and what its words mean."""
+    total = sum(one.points for one in results)
+    text = __doc__.partition("\n\n")[2].partition("\n\n")[2].strip()
+    return "\n".join(
+        [
+            "# How exact the losses are",
+            "",
+            f"Worst errors over {total} random samples (`python -m benchmarks.accuracy` makes this page). {text}",
+            "",
+            *table(results),
+            "",
+            "An error is counted in units in the last place of:",
+            "",
+            *(f"- *{name}*: {meaning}." for name, meaning in UNITS.items()),
+            "",
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measure how exact the losses are.")
+    parser.add_argument("--points", type=int, help=f"samples for each loss ({POINTS}); with it nothing is written")
+    chosen = parser.parse_args().points
+    results = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for row in ROWS:
+            results.append(measure(row, chosen or POINTS))
+            print(f"\r{len(results)} of {len(ROWS)} measured", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    print("\n".join(table(results)))
+    over = [one.row.label for one in results if not max(one.value, one.slope) <= AIM]
+    print(f"\nAbove the aim of {AIM:g} ulp: {', '.join(over) or 'none'}")
+    if chosen is None:
+        PAGE.write_text(page(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

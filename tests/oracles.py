@@ -1,0 +1,96 @@
+"""Two outside opinions on a case: what Keras computes with TensorFlow, and what differences measure.
+
+Keras 3.15.1 departs from its own documentation in a few places. There the question is put to
+Keras so that its answer is the documented one; each such place is marked DEPARTURE below.
+"""
+
+import os
+import warnings
+
+import numpy as np
+
+from cases import BATCHES, NUMBERED, REGIONS, spread, values_shape
+
+try:
+    from lossbook.engines import keras, tf
+except ModuleNotFoundError:  # TEMPORARY: until lossbook/engines.py is merged
+    os.environ.update(TF_ENABLE_ONEDNN_OPTS="0", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        import keras
+        import tensorflow as tf
+    os.dup2(kept, 2)
+    os.close(kept)
+
+EXACT = {"float32": 1e-5, "float64": 1e-11}  # some 100 roundings of the largest number of a result
+KERAS_ERRS = {
+    "log_cosh": 5e-8,  # Keras takes log 2 in float32, 1.9e-9 too high, whatever the type
+    "ctc": 2e-5,  # TensorFlow's kernel computes in float32, whatever the type
+}
+STEP = 1e-4  # of a difference; the rule's own error is of the fourth power of it
+
+
+def assert_close(ours, theirs, tolerance):
+    """Compare with the largest number of an array: its sums cannot be nearer than its own rounding."""
+    ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
+    assert ours.shape == theirs.shape
+    largest = np.abs(theirs).max(initial=0.1)  # near 0, compare with 0.1
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * largest)
+
+
+# --- Keras --------------------------------------------------------------------------------
+
+
+def ask_keras(case):
+    """Return Keras's reduced, weighted, masked loss of a case, and TensorFlow's gradient of it."""
+    settings, y_true, y_pred, back = as_documented(case)
+    dtype = case.y_pred.dtype.name
+    loss = getattr(keras.losses, case.spec.cls.__name__)(**settings, reduction=case.reduction, dtype=dtype)
+    form = values_shape(case.name, case.y_pred.shape, case.settings)
+    # DEPARTURE: Keras reads weights of shape (B,) on values of shape (B, T) along T: give one for each value
+    weights, mask = (None if given is None else spread(given, form) for given in (case.sample_weight, case.mask))
+    point = tf.constant(y_pred)
+    if mask is not None:
+        point._keras_mask = tf.constant(mask)
+    with warnings.catch_warnings(), tf.GradientTape() as tape:
+        warnings.simplefilter("ignore")  # Keras wonders at a single class
+        tape.watch(point)
+        value = loss(y_true, point, sample_weight=weights)
+    return value.numpy(), back(tape.gradient(value, point).numpy())
+
+
+def as_documented(case):
+    """Return settings and data with which Keras computes what it documents, and the way back."""
+    settings, axis = dict(case.settings), case.settings.get("axis", -1)
+    y_true, y_pred = case.y_true, case.y_pred
+    if case.name == "tversky":  # DEPARTURE: alpha and beta are swapped
+        settings.update(alpha=case.settings["beta"], beta=case.settings["alpha"])
+    if case.name in REGIONS or case.name in BATCHES or axis in (-1, y_pred.ndim - 1):
+        settings.update({"axis": -1} if case.name in NUMBERED and "axis" in settings else {})
+        return settings, y_true, y_pred, lambda slope: slope
+    # DEPARTURE: off the last axis, label smoothing divides by the wrong K, class weights lie along the
+    # wrong axis, and the sparse loss raises. The same data with that axis last have the same values.
+    if settings.get("label_smoothing") or isinstance(settings.get("alpha"), list) or case.name in NUMBERED:
+        settings["axis"] = -1
+        y_true = y_true if case.name in NUMBERED else np.moveaxis(y_true, axis, -1)
+        return settings, y_true, np.moveaxis(y_pred, axis, -1), lambda slope: np.moveaxis(slope, -1, axis)
+    if settings.get("from_logits"):  # DEPARTURE: a negative axis other than -1 raises from logits
+        settings["axis"] = axis % y_pred.ndim
+    return settings, y_true, y_pred, lambda slope: slope
+
+
+# --- differences --------------------------------------------------------------------------
+
+
+def slope_by_differences(function, point, step=STEP):
+    """Measure the slope of a number in each entry of a point: four values around it, an error of step⁴."""
+    slope = np.empty(point.shape)
+    for place in np.ndindex(point.shape):
+        moved = point.copy()
+        at = {}
+        for far in (-2, -1, 1, 2):
+            moved[place] = point[place] + far * step
+            at[far] = float(function(moved))
+        slope[place] = (8 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12 * step)
+    return slope
