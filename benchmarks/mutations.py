@@ -73,11 +73,16 @@ def mistakes_at(node):
     """Return the nodes that may wrongly stand in a node's place."""
     if isinstance(node, ast.BinOp):
         others = [ast.BinOp(node.left, other(), node.right) for other in OPERATORS.get(type(node.op), [])]
-        return others + [node.left] + ([node.right] if isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)) else [])
+        return (
+            others + [node.left] + ([node.right] if isinstance(node.op, (ast.Add, ast.Sub, ast.Mult)) else [])
+        )
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Invert)):
         return [node.operand]
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
-        return [ast.Compare(node.left, [one()], node.comparators) for one in COMPARISONS.get(type(node.ops[0]), [])]
+        return [
+            ast.Compare(node.left, [one()], node.comparators)
+            for one in COMPARISONS.get(type(node.ops[0]), [])
+        ]
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         return [ast.Constant(2 * node.value or 1), ast.Constant(node.value - 1)]
     if isinstance(node, ast.IfExp):
@@ -122,7 +127,9 @@ def mutants_of(function):
     source = textwrap.dedent(inspect.getsource(function))
     tree = ast.parse(source)
     tree.body[0].decorator_list = []
-    statements = [node for node in ast.walk(tree.body[0]) if isinstance(node, (ast.Assign, ast.Return, ast.If, ast.For))]
+    statements = [
+        node for node in ast.walk(tree.body[0]) if isinstance(node, (ast.Assign, ast.Return, ast.If, ast.For))
+    ]
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     names |= {argument.arg for argument in tree.body[0].args.args}
     found = []
@@ -169,7 +176,9 @@ def reads_input(statement):
 def mutated(function, tree, number, place, other):
     """Compile a function with one node of one statement replaced."""
     tree = copy.deepcopy(tree)
-    statement = [n for n in ast.walk(tree.body[0]) if isinstance(n, (ast.Assign, ast.Return, ast.If, ast.For))][number]
+    statement = [
+        n for n in ast.walk(tree.body[0]) if isinstance(n, (ast.Assign, ast.Return, ast.If, ast.For))
+    ][number]
     target = own_nodes(statement)[place]
     before = headline(statement)
     fresh = ast.fix_missing_locations(ast.copy_location(copy.deepcopy(other), target))
@@ -221,7 +230,11 @@ def checks_of(name):
         if loss == name:
             found += [bound(collapse, in_float64(case)) for case in (calm if calm_only else some)]
     if "from_logits" in CATALOGUE[name].parameters:
-        scores = [case for case in calm if case.settings["from_logits"] and case.y_pred.shape[case.settings["axis"]] > 1]
+        scores = [
+            case
+            for case in calm
+            if case.settings["from_logits"] and case.y_pred.shape[case.settings["axis"]] > 1
+        ]
         found += [bound(properties.logits_cost_their_probabilities, case) for case in scores]
     found += [bound(accuracy_holds, row) for row in accuracy.ROWS if row.name == name]
     return found

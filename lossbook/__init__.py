@@ -12,7 +12,8 @@ array([1.3125])
 
 import difflib as _difflib
 
-from lossbook import (  # noqa: F401, I001  (chapter order)
+# isort: off
+from lossbook import (  # noqa: F401  (the order of the chapters)
     regression,
     probability,
     focal,
@@ -21,15 +22,15 @@ from lossbook import (  # noqa: F401, I001  (chapter order)
     similarity,
     sequence,
 )
+
+# isort: on
 from lossbook.arrays import EPSILON
 from lossbook.base import REDUCTIONS, Loss, reduce_values
-try:  # TEMPORARY
-    from lossbook.compare import compare
-    from lossbook.explain import explain
-except ModuleNotFoundError:
-    pass
+from lossbook.compare import compare
+from lossbook.explain import explain
 from lossbook.probability import log_softmax, log_sum_exp, sigmoid, softmax
-from lossbook.registry import CATALOGUE, exports as _exports
+from lossbook.registry import CATALOGUE
+from lossbook.registry import exports as _exports
 
 __version__ = "0.1.0"
 

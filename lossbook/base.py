@@ -47,7 +47,7 @@ def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_bat
     4.75
     """
     values = as_float("values", values)  # one for each sample
-    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, and how much
+    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, how much
     weighted = values * weights  # what each value contributes
     if reduction in ("none", None):
         return weighted
@@ -305,7 +305,7 @@ class Loss:
             upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
             slope = as_given(self.call_gradient(y_true, y_pred, upstream), y_pred)
         self._check_defined(result, y_true, y_pred, sample_weight)
-        return result, slope.astype(values.dtype, copy=False).reshape(np.shape(y_pred))
+        return result, slope.reshape(np.shape(y_pred))
 
     def call_gradient(self, y_true, y_pred, upstream):
         """Return the slope of ``sum(upstream * values)``: what a subclass without a function overrides."""

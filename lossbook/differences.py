@@ -354,8 +354,8 @@ DIFFERENCES = (
         condition="a target of 0",
         engine="keras",
         code="losses.MeanAbsolutePercentageError()(np.float32([[0]]), np.float32([[1]]))",
-        theirs=1e+09,
-        ours=1e+09,
+        theirs=1e09,
+        ours=1e09,
         why="Division by 1e-7: a miss of 1 costs a thousand million percent.",
     ),
     Difference(

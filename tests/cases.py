@@ -70,7 +70,9 @@ def settings_of(draw, name, shape):
     drawn = {key: draw(PARAMETERS[key]) for key in wanted if key != "axis"}
     axes = range(-len(shape), len(shape))
     if name in REGIONS:
-        some = st.sets(st.sampled_from(range(len(shape))), min_size=1).map(lambda chosen: tuple(sorted(chosen)))
+        some = st.sets(st.sampled_from(range(len(shape))), min_size=1).map(
+            lambda chosen: tuple(sorted(chosen))
+        )
         drawn["axis"] = draw(st.none() | st.sampled_from(axes) | some)
     elif "axis" in wanted:
         drawn["axis"] = draw(st.sampled_from(axes))
@@ -95,7 +97,9 @@ def reals(rng, shape, settings, calm):
     """Misses of every size; exact ones, and misses of exactly 1/2, 1, …, where not calm."""
     y_true, y_pred = rng.normal(0, 2, shape), rng.normal(0, 2, shape)
     if calm:
-        return y_true, y_true + away(y_pred - y_true, [0, settings.get("delta", 0), -settings.get("delta", 0)])
+        return y_true, y_true + away(
+            y_pred - y_true, [0, settings.get("delta", 0), -settings.get("delta", 0)]
+        )
     return np.round(2 * y_true) / 2, np.where(some(rng, shape), np.round(2 * y_pred) / 2, y_pred)
 
 
@@ -110,12 +114,18 @@ def positives(rng, shape, settings, calm):
 def yes_or_no(rng, shape, settings, calm):
     """Labels 0 and 1, some between; probabilities with 0 and 1, or log-odds with ±10 000."""
     y_true = np.where(some(rng, shape, 0.2), rng.random(shape), rng.integers(0, 2, shape))
-    calm = calm or settings.get("gamma", 1) < 1  # the slope of a focus below 1 is NaN in TensorFlow at the truth
+    calm = (
+        calm or settings.get("gamma", 1) < 1
+    )  # the slope of a focus below 1 is NaN in TensorFlow at the truth
     if settings["from_logits"]:
         y_pred = away(rng.normal(0, 3, shape), [0])
-        return y_true, y_pred if calm else np.where(some(rng, shape), rng.choice([-1e4, -100, 0, 100, 1e4], shape), y_pred)
+        return y_true, y_pred if calm else np.where(
+            some(rng, shape), rng.choice([-1e4, -100, 0, 100, 1e4], shape), y_pred
+        )
     y_pred = rng.uniform(0.02, 0.98, shape)
-    return y_true, y_pred if calm else np.where(some(rng, shape), rng.choice([0, 1e-8, 1 - 1e-8, 1], shape), y_pred)
+    return y_true, y_pred if calm else np.where(
+        some(rng, shape), rng.choice([0, 1e-8, 1 - 1e-8, 1], shape), y_pred
+    )
 
 
 def one_hots(rng, shape, settings, calm):
@@ -131,7 +141,9 @@ def one_hots(rng, shape, settings, calm):
     y_pred = rng.uniform(0.05, 1, shape)
     if calm:
         return y_true, y_pred
-    bare = np.where(some(rng, shape), 0.0, y_pred) + np.eye(classes)[0] * 0.1  # 0 here and there, no row of zeros
+    bare = (
+        np.where(some(rng, shape), 0.0, y_pred) + np.eye(classes)[0] * 0.1
+    )  # 0 here and there, no row of zeros
     return y_true, np.where(some(rng, (*rows, 1), 0.2), np.eye(classes)[rng.integers(0, classes, rows)], bare)
 
 
@@ -145,7 +157,9 @@ def class_numbers(rng, shape, settings, calm):
         y_pred = rng.normal(0, 2, shape)
         return y_true, y_pred if calm else np.where(some(rng, (*rows, 1)), 1e4 * y_pred, y_pred)
     y_pred = rng.uniform(0.05, 0.95, shape)
-    return y_true, y_pred if calm else np.where(some(rng, shape), rng.choice([0, 1e-8, 1, 1.1], shape), y_pred)
+    return y_true, y_pred if calm else np.where(
+        some(rng, shape), rng.choice([0, 1e-8, 1, 1.1], shape), y_pred
+    )
 
 
 def bounded_numbers(rng, shape, settings, calm):
@@ -171,7 +185,9 @@ def margins(rng, shape, settings, calm):
     kinds = [[0.0, 1.0], [-1.0, 1.0], [-1.0, 0.0, 1.0]]
     y_true = rng.choice(kinds[rng.integers(3)], shape)
     y_pred = rng.normal(0, 1.5, shape)
-    return y_true, away(y_pred, [-1, 1]) if calm else np.where(some(rng, shape, 0.5), np.round(y_pred), y_pred)
+    return y_true, away(y_pred, [-1, 1]) if calm else np.where(
+        some(rng, shape, 0.5), np.round(y_pred), y_pred
+    )
 
 
 def class_scores(rng, shape, settings, calm):
@@ -258,7 +274,10 @@ KINDS = {
 }
 """What the data of each loss look like. A loss without an entry fails every test here, which is wanted."""
 
-NUMBERED = {"sparse_categorical_crossentropy", "categorical_generalized_cross_entropy"}  # labels are class numbers
+NUMBERED = {
+    "sparse_categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
+}  # labels are class numbers
 REGIONS = {"dice", "tversky"}  # one value for a region, whose axes are named
 BATCHES = {"circle": 2, "ctc": 3}  # data of this many axes, one value for each row
 
@@ -314,7 +333,9 @@ def cases(draw, name, calm=False):
         settings=settings,
         y_true=y_true if y_true.dtype.kind == "i" else y_true.astype(dtype),
         y_pred=y_pred.astype(dtype),
-        sample_weight=None if weights is None else np.where(some(rng, weights, 0.2), 0.0, rng.uniform(0, 2, weights)),
+        sample_weight=None
+        if weights is None
+        else np.where(some(rng, weights, 0.2), 0.0, rng.uniform(0, 2, weights)),
         mask=None if masked is None else ~some(rng, masked),
         reduction=reduction,
     )

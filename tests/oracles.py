@@ -49,7 +49,9 @@ def ask_keras(case):
     loss = getattr(keras.losses, case.spec.cls.__name__)(**settings, reduction=case.reduction, dtype=dtype)
     form = values_shape(case.name, case.y_pred.shape, case.settings)
     # DEPARTURE: Keras reads weights of shape (B,) on values of shape (B, T) along T: give one for each value
-    weights, mask = (None if given is None else spread(given, form) for given in (case.sample_weight, case.mask))
+    weights, mask = (
+        None if given is None else spread(given, form) for given in (case.sample_weight, case.mask)
+    )
     point = tf.constant(y_pred)
     if mask is not None:
         point._keras_mask = tf.constant(mask)

@@ -64,13 +64,17 @@ def test_gradient_equals_central_differences(name, data):
 def weights_multiply(case):
     """Assert that every reduction is the one its name says, from the values of the function form."""
     values = case.values.astype(float)
-    weights = np.ones(values.shape) if case.sample_weight is None else spread(case.sample_weight, values.shape)
+    weights = (
+        np.ones(values.shape) if case.sample_weight is None else spread(case.sample_weight, values.shape)
+    )
     valid = np.ones(values.shape, bool) if case.mask is None else spread(case.mask, values.shape)
     if case.spec.mask is not None:
         own = case.spec.mask(case.values, case.y_true, case.y_pred, **case.settings)
         valid = valid if own is None else valid & own
     weighted = np.where(valid, weights * values, 0.0)
-    divisor = {"sum": 1.0, "mean_with_sample_weight": np.sum(weights * valid)}.get(case.reduction, valid.sum())
+    divisor = {"sum": 1.0, "mean_with_sample_weight": np.sum(weights * valid)}.get(
+        case.reduction, valid.sum()
+    )
     expected = weighted.sum() / divisor if divisor else 0.0
     if case.reduction in ("none", None):
         expected = weighted
@@ -134,7 +138,9 @@ def order_does_not_matter(case, seed):
 @random_cases(30, data=st.data(), seed=seeds)
 def test_permuting_samples_permutes_values(name, data, seed):
     case = data.draw(cases(name))
-    assume(not isinstance(case.settings.get("alpha"), list) or case.values.ndim)  # else it would permute classes
+    assume(
+        not isinstance(case.settings.get("alpha"), list) or case.values.ndim
+    )  # else it would permute classes
     order_does_not_matter(case, seed)
 
 
@@ -182,7 +188,11 @@ def logits_cost_their_probabilities(case):
 @random_cases(60, data=st.data())
 def test_logits_cost_what_their_probabilities_cost(name, data):
     case = data.draw(cases(name, calm=True))
-    assume(name.startswith("binary") or case.y_pred.shape[case.settings["axis"]] > 1)  # a share of 1 is clipped
+    assume(
+        name.startswith("binary") or case.y_pred.shape[case.settings["axis"]] > 1
+    )  # a share of 1 is clipped
     settings = {**case.settings, "from_logits": True}
-    y_true, y_pred = fill(name, np.random.default_rng(data.draw(seeds)), case.y_pred.shape, settings, calm=True)
+    y_true, y_pred = fill(
+        name, np.random.default_rng(data.draw(seeds)), case.y_pred.shape, settings, calm=True
+    )
     logits_cost_their_probabilities(case.changed(settings=settings, y_true=y_true, y_pred=y_pred))
