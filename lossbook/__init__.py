@@ -8,6 +8,10 @@ class reduces a batch to one number and takes weights and masks.
 array([1.3125])
 >>> float(lossbook.Huber(delta=1.0)([[0.0, 0.0]], [[0.5, 3.0]]))
 1.3125
+
+The function form is as quiet as NumPy: it warns of an overflow only where a value has no
+place in its type and becomes infinite, such as the square of 1e30 in float32, and of a
+division by zero only where a slope is infinite. The class form never warns.
 """
 
 import difflib as _difflib

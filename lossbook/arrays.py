@@ -53,7 +53,8 @@ def as_float(name, given):
             "expected rows of one length. Pad the short rows and pass a mask, or split the batch."
         ) from None
     if is_float(array.dtype):
-        return array.astype(np.float32) if array.dtype.itemsize == 2 else array
+        native = np.float32 if array.dtype.itemsize == 2 else array.dtype.newbyteorder("=")
+        return array.astype(native, copy=False)
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     raise TypeError(
@@ -462,7 +463,7 @@ def _check_axis(name, value):
 
 def _check_index(name, value):
     if not (value is None or (_is_number(value) and float(value).is_integer())):
-        raise ValueError(f"Received {name}={value!r}; expected a whole number or None.")
+        raise ValueError(f"Received {name}={value!r}; expected a whole number or None. None ignores no class.")
 
 
 def _check_flag(name, value):
