@@ -431,8 +431,8 @@ def _check_unit_interval(name, value):
 def _check_open_interval(name, value):
     if not (_is_number(value) and 0 < value < 1):
         raise ValueError(
-            f"Received {name}={value!r}; expected a number between 0 and 1, both excluded. Towards 0 the loss "
-            "becomes cross-entropy, towards 1 the absolute error: use those losses for the ends."
+            f"Received {name}={value!r}; expected a number between 0 and 1, both excluded. Towards 0 the "
+            "loss becomes cross-entropy, towards 1 the absolute error: use those losses for the ends."
         )
 
 
@@ -463,7 +463,10 @@ def _check_axis(name, value):
 
 def _check_index(name, value):
     if not (value is None or (_is_number(value) and float(value).is_integer())):
-        raise ValueError(f"Received {name}={value!r}; expected a whole number or None. None ignores no class.")
+        raise ValueError(
+            f"Received {name}={value!r}; expected a whole number, or None to ignore nothing. "
+            "The usual choices are -1 and 255."
+        )
 
 
 def _check_flag(name, value):

@@ -127,7 +127,8 @@ def log_softmax(logits, axis=-1):
 
 
 @loss(
-    formula=r"\ell_i = -\frac{1}{D} \sum_j \bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
+    formula=r"\ell_i = -\frac{1}{D} \sum_j "
+    r"\bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
     source="good1952rational",
     aliases=("bce", "BCE"),
 )
@@ -241,7 +242,8 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
 
 
 @loss(
-    formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad \hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
+    formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad "
+    r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="good1952rational",
 )
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):

@@ -188,7 +188,9 @@ def test_bad_input_is_an_error_that_helps(name, y_true, y_pred, parameters, part
         message = str(caught.value)
         assert part in message
         assert message.startswith("Received ") and "; expected " in message and message.endswith(".")
-        assert len(re.split(r"[.…] ", message)) >= 2 or message.endswith("expected True or False.")  # the remedy
+        assert len(re.split(r"[.…] ", message)) >= 2 or message.endswith(
+            "expected True or False."
+        )  # the remedy
 
 
 FRAME = [
@@ -201,7 +203,7 @@ FRAME = [
     (lambda: lossbook.Huber()(TWO, TWO, sample_weight=[1.0, 2.0, 3.0]), "sample_weight of shape (3,)"),
     (lambda: lossbook.Huber()(TWO, TWO, sample_weight=[["a"]]), "sample_weight with entries of type text"),
     (lambda: lossbook.Huber()(TWO, TWO, mask=[True, False, True]), "mask of shape (3,)"),
-    (lambda: lossbook.Dice()(TWO, TWO, sample_weight=[1.0, 2.0]), "one number for the whole batch"),
+    (lambda: lossbook.Dice()(TWO, TWO, sample_weight=[1.0, 2.0]), "one number for the batch"),
     (lambda: lossbook.Dice(axis="rows"), "axis='rows'"),
     (lambda: lossbook.Loss()(TWO, TWO), "has no formula"),
     (lambda: lossbook.Loss().call_gradient(TWO, TWO, 1.0), "the gradient of Loss"),
