@@ -8,20 +8,17 @@ class reduces a batch to one number and takes weights and masks.
 array([1.3125])
 >>> float(lossbook.Huber(delta=1.0)([[0.0, 0.0]], [[0.5, 3.0]]))
 1.3125
+
+The function form is as quiet as NumPy: it warns of an overflow only where a value has no
+place in its type and becomes infinite, such as the square of 1e30 in float32, and of a
+division by zero only where a slope is infinite. The class form never warns.
 """
 
 import difflib as _difflib
 
 # isort: off
-from lossbook import (  # noqa: F401  (the order of the chapters)
-    regression,
-    probability,
-    focal,
-    margins,
-    overlap,
-    similarity,
-    sequence,
-)
+from lossbook import regression, probability, focal, margins  # noqa: F401  (the order of the chapters)
+from lossbook import overlap, similarity, sequence  # noqa: F401
 
 # isort: on
 from lossbook.arrays import EPSILON

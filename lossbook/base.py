@@ -125,7 +125,7 @@ def _spread(name, given, values):
     if not fits:
         hint = "Give one weight a sample, or one for each value."
         if values.ndim == 0:
-            hint = "The loss is one number for the whole batch: name the axes of one sample, as in axis=(1, 2, 3)."
+            hint = "The loss is one number for the batch: name the axes of a sample, as in axis=(1, 2, 3)."
         raise ValueError(
             f"Received {name} of shape {array.shape} for values of shape {values.shape}; expected "
             f"that shape, or its first axes. {hint}"
@@ -303,7 +303,8 @@ class Loss:
             weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
             upstream = weights / divisor if divisor else np.zeros_like(values)
             upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
-            slope = as_given(self.call_gradient(y_true, y_pred, upstream), y_pred)
+            slope = self.call_gradient(y_true, y_pred, upstream).astype(values.dtype, copy=False)
+            slope = as_given(slope, y_pred)
         self._check_defined(result, y_true, y_pred, sample_weight)
         return result, slope.reshape(np.shape(y_pred))
 

@@ -571,7 +571,10 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     check_labels(labels, scores.shape[-1])
     probability = np.take_along_axis(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
-    cost = (1.0 - probability**q) / q  # at most 1/q, however wrong
+    never = probability == 0  # no logarithm there
+    log_probability = np.log(np.where(never, 1.0, probability))  # 0 for certain
+    price = -np.expm1(q * log_probability) / q  # (1 - power) / q, exact near 0
+    cost = np.where(never, 1.0 / q, price)  # at most 1/q, however wrong
     value = cost.squeeze(-1)  # one number per sample
     return value
 
