@@ -2,6 +2,9 @@
 
 import numpy as np
 
+ROWLESS = ("circle", "ctc")
+"""Losses whose data is not rows of numbers; tests/test_losses.py tries them, and all the others, too."""
+
 
 def draw(name, rng, shape, dtype="float64", inside=False):
     """Draw labels and predictions for a loss.
@@ -17,6 +20,10 @@ def draw(name, rng, shape, dtype="float64", inside=False):
 
 def options(spec):
     """Return the settings each loss is tried with: its defaults, and each flag turned on."""
+    if spec.name in ("dice", "tversky"):
+        return [{"axis": -1}]  # a value a row, like the other losses
+    if spec.name == "categorical_generalized_cross_entropy":
+        return [{"q": 0.5}, {"q": 0.9}]
     tried = [{}]
     if "from_logits" in spec.parameters:
         tried.append({"from_logits": True})
@@ -70,13 +77,28 @@ def _margins(rng, shape, inside):
     return rng.integers(0, 2, shape).astype(float), rng.normal(0, 1.5, shape)
 
 
+def _inner_class_numbers(rng, shape, inside):
+    return rng.integers(0, shape[-1], shape[:-1]), rng.uniform(0.05, 0.95, shape)
+
+
+def _one_hot_scores(rng, shape, inside):
+    return _one_hot(rng, shape, inside)[0], rng.normal(0, 1.5, shape)
+
+
 _KINDS = {
     "mean_absolute_percentage_error": _positive,
     "mean_squared_logarithmic_error": _positive,
     "binary_crossentropy": _yes_or_no,
     "categorical_crossentropy": _one_hot,
     "sparse_categorical_crossentropy": _class_numbers,
+    "binary_focal_crossentropy": _yes_or_no,
+    "categorical_focal_crossentropy": _one_hot,
+    "categorical_generalized_cross_entropy": _inner_class_numbers,
+    "categorical_hinge": _one_hot_scores,
+    "dice": _yes_or_no,
     "kl_divergence": _distributions,
     "poisson": _counts,
     "hinge": _margins,
+    "squared_hinge": _margins,
+    "tversky": _yes_or_no,
 }

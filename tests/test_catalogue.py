@@ -6,15 +6,17 @@ import re
 
 import numpy as np
 import pytest
-from samples import draw, options
+from samples import ROWLESS, draw, options
 
 import lossbook
 from lossbook import CATALOGUE, REDUCTIONS
 from lossbook.engines import keras, tf
 
-CASES = [(spec.name, settings) for spec in CATALOGUE.values() for settings in options(spec)]
+ROWS = [spec for spec in CATALOGUE.values() if spec.name not in ROWLESS]
+CASES = [(spec.name, settings) for spec in ROWS for settings in options(spec)]
 each_case = pytest.mark.parametrize(("name", "settings"), CASES, ids=[f"{n}-{s}" for n, s in CASES])
 each_loss = pytest.mark.parametrize("spec", CATALOGUE.values(), ids=list(CATALOGUE))
+each_of_rows = pytest.mark.parametrize("spec", ROWS, ids=[spec.name for spec in ROWS])
 
 
 def close(ours, theirs, dtype):
@@ -28,7 +30,8 @@ def close(ours, theirs, dtype):
 def test_signatures_are_those_of_keras(spec):
     theirs = getattr(keras.losses, spec.cls.__name__)
     assert inspect.signature(spec.cls) == inspect.signature(theirs)
-    assert inspect.signature(spec.function) == inspect.signature(getattr(keras.losses, spec.name))
+    theirs = getattr(keras.losses, spec.name, None) or getattr(tf.keras.losses, spec.name)
+    assert inspect.signature(spec.function) == inspect.signature(theirs)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -51,7 +54,10 @@ def test_value_and_gradient_equal_those_of_keras(name, settings, dtype, weighted
         )
         assert value.dtype == slope.dtype == y_pred.dtype
         assert slope.shape == y_pred.shape
-        close(value, their_value.numpy(), dtype)
+        if name == "log_cosh" and dtype == "float64":  # Keras takes its log 2 in float32
+            np.testing.assert_allclose(value, their_value.numpy(), atol=1e-6)
+        else:
+            close(value, their_value.numpy(), dtype)
         close(slope, their_slope, dtype)
 
 
@@ -78,20 +84,21 @@ def test_function_gives_what_the_class_does_not_reduce(name, settings):
     values = spec.function(y_true, y_pred, **settings)
     assert values.shape == (5,)
     np.testing.assert_array_equal(spec.cls(reduction=None, **settings)(y_true, y_pred), values)
-    if spec.mask is None or spec.mask(y_true, y_pred, **settings) is None:
+    if spec.mask is None or spec.mask(values, y_true, y_pred, **settings) is None:
         assert spec.cls(**settings)(y_true, y_pred) == pytest.approx(values.mean(), rel=1e-14)
 
 
-@each_loss
+@each_of_rows
 def test_permuting_samples_permutes_values(spec):
     rng = np.random.default_rng(3)
     y_true, y_pred = draw(spec.name, rng, (7, 3))
     order = rng.permutation(7)
-    values = spec.function(y_true, y_pred)
-    np.testing.assert_allclose(spec.function(y_true[order], y_pred[order]), values[order], rtol=1e-15)
+    settings = options(spec)[0]
+    values = spec.function(y_true, y_pred, **settings)
+    np.testing.assert_allclose(spec.function(y_true[order], y_pred[order], **settings), values[order], rtol=1e-15)
 
 
-@each_loss
+@each_of_rows
 def test_inputs_are_left_alone_in_any_layout(spec):
     y_true, y_pred = draw(spec.name, np.random.default_rng(4), (4, 6))
     expected = spec.cls().value_and_gradient(y_true, y_pred)
@@ -107,13 +114,14 @@ def test_inputs_are_left_alone_in_any_layout(spec):
     np.testing.assert_array_equal(y_pred, kept[1])
 
 
-@each_loss
+@each_of_rows
 def test_nan_goes_through(spec):
     y_true, y_pred = draw(spec.name, np.random.default_rng(5), (3, 4), inside=True)
-    y_pred[1, 2] = np.nan
-    values = spec.cls(reduction=None)(y_true, y_pred)
+    y_pred[1] = np.nan
+    settings = options(spec)[0]
+    values = spec.cls(reduction=None, **settings)(y_true, y_pred)
     assert np.isnan(values).tolist() == [False, True, False]
-    assert np.isnan(spec.cls()(y_true, y_pred))
+    assert np.isnan(spec.cls(**settings)(y_true, y_pred))
 
 
 @each_loss
