@@ -23,9 +23,9 @@ def as_float(name, given):
     name : str
         What the array is called in messages.
     given : array_like
-        Any shape, any unit. ``float32`` and wider are kept; the 16-bit types ``float16``
-        and ``bfloat16`` become ``float32``, in which sums and logarithms hold;
-        integers, booleans and lists become ``float64``.
+        Any shape, any unit. Floating types are kept, but for ``bfloat16``, which becomes
+        ``float32``: of ones, its sum stops at 256. Integers, booleans and lists become
+        ``float64``.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def as_float(name, given):
             "expected rows of one length. Pad the short rows and pass a mask, or split the batch."
         ) from None
     if is_float(array.dtype):
-        native = np.float32 if array.dtype.itemsize == 2 else array.dtype.newbyteorder("=")
+        native = np.float32 if array.dtype.name == "bfloat16" else array.dtype.newbyteorder("=")
         return array.astype(native, copy=False)
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
@@ -217,7 +217,7 @@ def is_float(dtype):
 
 
 def as_given(result, data):
-    """Return a result in the 16-bit type of the data it was computed from; any other stays as it is.
+    """Return a result in the 16-bit type of its data, where it was computed in a wider one.
 
     Examples
     --------

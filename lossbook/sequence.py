@@ -48,7 +48,7 @@ def as_transcripts(y_true, y_pred):
     labels : numpy.ndarray of int64, shape (B, longest)
         The symbols, without columns that no label needs.
     logits : numpy.ndarray, shape (B, T, K)
-        The scores as floats.
+        The scores as floats, ``float32`` or wider.
     lengths : numpy.ndarray of int64, shape (B,)
         How many symbols each label has: its entries other than 0, as Keras counts them.
 
@@ -67,6 +67,8 @@ def as_transcripts(y_true, y_pred):
     ([[1, 2]], [2])
     """
     logits = as_float("y_pred", y_pred)
+    if logits.dtype == np.float16:
+        logits = logits.astype(np.float32)  # sums over many frames need its digits, as in Keras
     given = as_whole("y_true", y_true)
     if logits.ndim != 3 or given.ndim != 2 or len(given) != len(logits):
         raise ValueError(

@@ -846,11 +846,17 @@ def test_every_loss_of_the_catalogue_explains_itself():
     lossbook = pytest.importorskip("lossbook")
     generator = np.random.default_rng(0)
     y_pred = generator.dirichlet([2.0, 2.0, 2.0], size=4)
-    labels = {"sparse_categorical_crossentropy": np.array([0, 2, 1, 1])}
+    numbers, frames = np.array([0, 2, 1, 1]), np.stack([y_pred] * 3, axis=1)
+    data = {
+        "sparse_categorical_crossentropy": (numbers, y_pred),
+        "categorical_generalized_cross_entropy": (numbers, y_pred),
+        "circle": (numbers, y_pred),
+        "ctc": (numbers[:, np.newaxis], frames),
+    }
     for spec in lossbook.CATALOGUE.values():
-        y_true = labels.get(spec.name, np.eye(3)[[0, 2, 1, 1]])
-        record = explain(spec.cls(), y_true, y_pred)
-        np.testing.assert_array_equal(record.value, spec.cls()(y_true, y_pred), err_msg=spec.name)
+        y_true, predictions = data.get(spec.name, (np.eye(3)[numbers], y_pred))
+        record = explain(spec.cls(), y_true, predictions)
+        np.testing.assert_array_equal(record.value, spec.cls()(y_true, predictions), err_msg=spec.name)
         assert len(record.stages[0].steps) >= 2, spec.name
         assert record._repr_html_() and str(record)
 

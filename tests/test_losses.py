@@ -378,6 +378,7 @@ def test_circle_gradient_with_references_equals_keras_and_central_differences():
 
 KNOWN = [
     # loss, labels, predictions, parameters, value, where it is from
+    ("categorical_generalized_cross_entropy", [0], [[0.0, 1.0]], {"q": 0.5}, [2.0], "1/q, the most it can be"),
     ("log_cosh", [[0.0]], [[1e30]], {}, [1e30], "log cosh x = |x| - log 2 for large x"),
     (
         "log_cosh",
@@ -696,12 +697,15 @@ def test_every_floating_type(name, draw, shape, parameters, dtype):
     for loss, predictions in ((spec.cls(**parameters), given), (spec.cls(**parameters, dtype=dtype), y_pred)):
         value, slope = loss.value_and_gradient(y_true, predictions)
         assert value.dtype == slope.dtype == kind
-        close = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 3e-4, "float64": 1e-12}[dtype]
+        close = {"float16": 4e-3, "bfloat16": 1.6e-2, "float32": 3e-4, "float64": 1e-12}[dtype]
+        if name == "circle" and dtype == "float16":
+            close = 0.1  # exponents of up to 300, of which float16 knows the quarters
         size = max(1.0, np.abs(exact_slope).max())
         assert abs(float(value) - exact) <= close * max(1.0, abs(exact))
         assert np.abs(slope.astype(float) - exact_slope).max() <= close * size
     values = spec.function(y_true, given, **parameters)
-    assert values.dtype == (np.float32 if kind.itemsize == 2 else kind)
+    widened = dtype == "bfloat16" or (dtype == "float16" and name == "ctc")
+    assert values.dtype == (np.float32 if widened else kind)
 
 
 @pytest.mark.parametrize("name, draw, shape, parameters", ONE_CASE_EACH)
