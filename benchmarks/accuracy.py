@@ -325,7 +325,10 @@ def lossbook_answers(row, labels, predictions):
     spec = CATALOGUE[row.name]
     loss = spec.cls(**row.settings, reduction="sum")
     with np.errstate(under="ignore"):
-        return [(spec.function(y, p, **row.settings), loss.gradient(y, p)) for y, p in blocks(row, labels, predictions)]
+        return [
+            (spec.function(y, p, **row.settings), loss.gradient(y, p))
+            for y, p in blocks(row, labels, predictions)
+        ]
 
 
 def keras_answers(row, labels, predictions):
@@ -334,7 +337,9 @@ def keras_answers(row, labels, predictions):
     settings = dict(row.settings)
     if row.name == "tversky":  # Keras 3.15.1 swaps the two: ask for what it documents
         settings.update(alpha=row.settings["beta"], beta=row.settings["alpha"])
-    loss = getattr(keras.losses, CATALOGUE[row.name].cls.__name__)(**settings, reduction="none", dtype="float64")
+    loss = getattr(keras.losses, CATALOGUE[row.name].cls.__name__)(
+        **settings, reduction="none", dtype="float64"
+    )
     if row.name == "circle":
         return [ask(tf, loss, y, p) for y, p in blocks(row, labels, predictions)]
     values, slopes = ask(tf, loss, labels, predictions)
@@ -380,7 +385,10 @@ def table(results):
         for one in results
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return [lines[0], rule, *lines[1:]]
 
@@ -389,7 +397,11 @@ def shown(error):
     """Return an error as text: rounded up to a tenth, since it is a bound."""
     if np.isnan(error):
         return "NaN"
-    return f"{np.ceil(10 * error) / 10:.1f}" if error < 1000 else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
+    return (
+        f"{np.ceil(10 * error) / 10:.1f}"
+        if error < 1000
+        else f"{error:.0e}".replace("e+0", "e").replace("e+", "e")
+    )
 
 
 def page(results):
@@ -400,7 +412,7 @@ def page(results):
         [
             "# How exact the losses are",
             "",
-            f"Worst errors over {total} random samples (`python -m benchmarks.accuracy` makes this page). {text}",
+            f"Worst errors over {total} random samples, as `python -m benchmarks.accuracy` finds them. {text}",
             "",
             *table(results),
             "",
@@ -414,7 +426,9 @@ def page(results):
 
 def main():
     parser = argparse.ArgumentParser(description="Measure how exact the losses are.")
-    parser.add_argument("--points", type=int, help=f"samples for each loss ({POINTS}); with it nothing is written")
+    parser.add_argument(
+        "--points", type=int, help=f"samples for each loss ({POINTS}); with it nothing is written"
+    )
     chosen = parser.parse_args().points
     results = []
     with warnings.catch_warnings():

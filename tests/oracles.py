@@ -8,7 +8,6 @@ import os
 import warnings
 
 import numpy as np
-
 from cases import BATCHES, NUMBERED, REGIONS, spread, values_shape
 
 try:
@@ -49,7 +48,9 @@ def ask_keras(case):
     loss = getattr(keras.losses, case.spec.cls.__name__)(**settings, reduction=case.reduction, dtype=dtype)
     form = values_shape(case.name, case.y_pred.shape, case.settings)
     # DEPARTURE: Keras reads weights of shape (B,) on values of shape (B, T) along T: give one for each value
-    weights, mask = (None if given is None else spread(given, form) for given in (case.sample_weight, case.mask))
+    weights, mask = (
+        None if given is None else spread(given, form) for given in (case.sample_weight, case.mask)
+    )
     point = tf.constant(y_pred)
     if mask is not None:
         point._keras_mask = tf.constant(mask)
@@ -58,6 +59,17 @@ def ask_keras(case):
         tape.watch(point)
         value = loss(y_true, point, sample_weight=weights)
     return value.numpy(), back(tape.gradient(value, point).numpy())
+
+
+def ask_keras_function(case, **further):
+    """Return Keras's values of a case, from the function form, and TensorFlow's gradient of their sum."""
+    settings, y_true, y_pred, back = as_documented(case)
+    point, labels = tf.constant(y_pred), tf.constant(y_true)
+    with warnings.catch_warnings(), tf.GradientTape() as tape:
+        warnings.simplefilter("ignore")  # Keras wonders at a single class
+        tape.watch(point)
+        values = getattr(keras.losses, case.name)(labels, point, **settings, **further)
+    return values.numpy(), back(tape.gradient(values, point).numpy())
 
 
 def as_documented(case):

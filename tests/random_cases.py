@@ -47,7 +47,9 @@ def counted(record_property):
 
 def pytest_terminal_summary(terminalreporter):
     """Print the sum over all tests, once, where the reports come together."""
-    reports = [r for some in terminalreporter.stats.values() for r in some if getattr(r, "when", "") == "teardown"]
+    reports = [
+        r for some in terminalreporter.stats.values() for r in some if getattr(r, "when", "") == "teardown"
+    ]
     total = sum(count for report in reports for name, count in report.user_properties if name == COUNTED)
     if total:
         terminalreporter.write_line(f"{total} random cases ran")

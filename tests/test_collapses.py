@@ -71,7 +71,9 @@ def log_cosh(case):
     slack = 1e-14 * (1 + half_square)  # the sums' rounding
     assert (case.values <= half_square + slack).all()
     assert (case.values >= size - np.log(2) - slack).all()
-    assert_same(rescaled_misses(case, 1e-4), as_loss(rescaled_misses(case, 1e-4), "mean_squared_error"), 0.5, 1e-8)
+    assert_same(
+        rescaled_misses(case, 1e-4), as_loss(rescaled_misses(case, 1e-4), "mean_squared_error"), 0.5, 1e-8
+    )
     far = case.changed(y_pred=case.y_true + 50 + np.abs(case.y_pred))
     assert_close(far.values, as_loss(far, "mean_absolute_error").values - np.log(2), ROUNDING)
 
@@ -84,9 +86,13 @@ def tversky(case):
     """Both prices one half: Dice, up to 1e-7. Both 1: one minus Jaccard's index, which Dice gives too."""
     dice = as_loss(case, "dice")
     sizes = 1.0  # a mask that is not empty has at least one pixel
-    np.testing.assert_allclose(with_settings(case, alpha=0.5, beta=0.5).values, dice.values, rtol=0, atol=EPSILON / sizes)
+    np.testing.assert_allclose(
+        with_settings(case, alpha=0.5, beta=0.5).values, dice.values, rtol=0, atol=EPSILON / sizes
+    )
     jaccard = with_settings(case, alpha=1.0, beta=1.0)
-    np.testing.assert_allclose(jaccard.values, 2 * dice.values / (1 + dice.values), rtol=0, atol=2 * EPSILON / sizes)
+    np.testing.assert_allclose(
+        jaccard.values, 2 * dice.values / (1 + dice.values), rtol=0, atol=2 * EPSILON / sizes
+    )
 
 
 def generalized(case):
@@ -120,7 +126,9 @@ def sparse(case):
 
 def two_classes(case):
     """Yes or no is a choice of two: each number with its complement as a row."""
-    plain = with_settings(case, from_logits=False, axis=-1).changed(reduction="mean", sample_weight=None, mask=None)
+    plain = with_settings(case, from_logits=False, axis=-1).changed(
+        reduction="mean", sample_weight=None, mask=None
+    )
     probability = np.clip(plain.y_pred, 0.01, 0.99)
     rows = plain.changed(
         name="categorical_crossentropy",
@@ -128,7 +136,11 @@ def two_classes(case):
         y_pred=np.stack([1 - probability, probability], axis=-1),
         settings={"label_smoothing": plain.settings["label_smoothing"]},
     )
-    assert_close(plain.changed(y_pred=probability).loss(plain.y_true, probability), rows.value_and_gradient()[0], ROUNDING)
+    assert_close(
+        plain.changed(y_pred=probability).loss(plain.y_true, probability),
+        rows.value_and_gradient()[0],
+        ROUNDING,
+    )
 
 
 def divergence(case):
@@ -138,7 +150,9 @@ def divergence(case):
         y_true=y_true / y_true.sum(axis=-1, keepdims=True), y_pred=y_pred / y_pred.sum(axis=-1, keepdims=True)
     )
     entropy = -(rows.y_true * np.log(rows.y_true)).sum(axis=-1)
-    assert_close(rows.values + entropy, as_loss(rows, "categorical_crossentropy").values, 2e-6)  # K = 1 is clipped
+    assert_close(
+        rows.values + entropy, as_loss(rows, "categorical_crossentropy").values, 2e-6
+    )  # K = 1 is clipped
 
 
 def squared_hinge(case):
@@ -156,7 +170,9 @@ def percentage(case):
 
 def logarithmic(case):
     """The squared error of log(1 + number)."""
-    logs = case.changed(y_true=np.log1p(np.maximum(case.y_true, EPSILON)), y_pred=np.log1p(np.maximum(case.y_pred, EPSILON)))
+    logs = case.changed(
+        y_true=np.log1p(np.maximum(case.y_true, EPSILON)), y_pred=np.log1p(np.maximum(case.y_pred, EPSILON))
+    )
     assert_close(case.values, as_loss(logs, "mean_squared_error").values, ROUNDING)
 
 
@@ -170,10 +186,16 @@ def one_frame(case):
 
 
 def direction(case):
-    """Twice as long, the same direction: the same value, half the slope."""
-    longer = case.changed(y_pred=2 * case.y_pred)
-    assert_close(longer.values, case.values, ROUNDING)
-    assert_close(longer.value_and_gradient()[1], case.value_and_gradient()[1] / 2, ROUNDING)
+    """Longer by any factor, the same direction: the same value, and a slope smaller by that factor."""
+    axis = case.settings["axis"]
+    flat = np.arange(case.y_pred.shape[axis]) == 0  # one coordinate at 0, unless it is the only one
+    shape = np.ones(case.y_pred.ndim, int)
+    shape[axis] = -1
+    y_pred = np.where(flat.reshape(shape) & (flat.size > 1), 0.0, case.y_pred)
+    for sign, factor in ((1, 2.0), (1, 1e200), (-1, 1e200)):
+        short, longer = (case.changed(y_pred=sign * by * np.abs(y_pred)) for by in (1, factor))
+        assert_close(longer.values, short.values, ROUNDING)
+        assert_close(factor * longer.value_and_gradient()[1], short.value_and_gradient()[1], ROUNDING)
 
 
 # --- all of them on random cases ------------------------------------------------------------------
@@ -201,7 +223,9 @@ COLLAPSES = [
 """The loss whose cases are drawn, what must hold for them, and whether it holds away from kinks only."""
 
 
-@pytest.mark.parametrize(("name", "collapse", "calm"), COLLAPSES, ids=[f"{row[0]}-{row[1].__name__}" for row in COLLAPSES])
+@pytest.mark.parametrize(
+    ("name", "collapse", "calm"), COLLAPSES, ids=[f"{row[0]}-{row[1].__name__}" for row in COLLAPSES]
+)
 @random_cases(40, data=st.data())
 def test_one_loss_becomes_another(name, collapse, calm, data):
     case = data.draw(cases(name, calm=calm))
