@@ -8,28 +8,26 @@ class reduces a batch to one number and takes weights and masks.
 array([1.3125])
 >>> float(lossbook.Huber(delta=1.0)([[0.0, 0.0]], [[0.5, 3.0]]))
 1.3125
+
+The function form is as quiet as NumPy: it warns of an overflow only where a value has no
+place in its type and becomes infinite, such as the square of 1e30 in float32, and of a
+division by zero only where a slope is infinite. The class form never warns.
 """
 
 import difflib as _difflib
 
-from lossbook import (  # noqa: F401, I001  (chapter order)
-    regression,
-    probability,
-    focal,
-    margins,
-    overlap,
-    similarity,
-    sequence,
-)
+# isort: off
+from lossbook import regression, probability, focal, margins  # noqa: F401  (the order of the chapters)
+from lossbook import overlap, similarity, sequence  # noqa: F401
+
+# isort: on
 from lossbook.arrays import EPSILON
 from lossbook.base import REDUCTIONS, Loss, reduce_values
-try:  # TEMPORARY
-    from lossbook.compare import compare
-    from lossbook.explain import explain
-except ModuleNotFoundError:
-    pass
+from lossbook.compare import compare
+from lossbook.explain import explain
 from lossbook.probability import log_softmax, log_sum_exp, sigmoid, softmax
-from lossbook.registry import CATALOGUE, exports as _exports
+from lossbook.registry import CATALOGUE
+from lossbook.registry import exports as _exports
 
 __version__ = "0.1.0"
 

@@ -53,7 +53,8 @@ def as_float(name, given):
             "expected rows of one length. Pad the short rows and pass a mask, or split the batch."
         ) from None
     if is_float(array.dtype):
-        return array.astype(np.float32) if array.dtype.itemsize == 2 else array
+        native = np.float32 if array.dtype.itemsize == 2 else array.dtype.newbyteorder("=")
+        return array.astype(native, copy=False)
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     raise TypeError(
@@ -430,8 +431,8 @@ def _check_unit_interval(name, value):
 def _check_open_interval(name, value):
     if not (_is_number(value) and 0 < value < 1):
         raise ValueError(
-            f"Received {name}={value!r}; expected a number between 0 and 1, both excluded. Towards 0 the loss "
-            "becomes cross-entropy, towards 1 the absolute error: use those losses for the ends."
+            f"Received {name}={value!r}; expected a number between 0 and 1, both excluded. Towards 0 the "
+            "loss becomes cross-entropy, towards 1 the absolute error: use those losses for the ends."
         )
 
 
@@ -462,7 +463,10 @@ def _check_axis(name, value):
 
 def _check_index(name, value):
     if not (value is None or (_is_number(value) and float(value).is_integer())):
-        raise ValueError(f"Received {name}={value!r}; expected a whole number or None.")
+        raise ValueError(
+            f"Received {name}={value!r}; expected a whole number, or None to ignore nothing. "
+            "The usual choices are -1 and 255."
+        )
 
 
 def _check_flag(name, value):

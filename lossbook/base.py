@@ -47,7 +47,7 @@ def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_bat
     4.75
     """
     values = as_float("values", values)  # one for each sample
-    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, and how much
+    weights, divisor = weights_and_divisor(values, sample_weight, mask, reduction)  # what counts, how much
     weighted = values * weights  # what each value contributes
     if reduction in ("none", None):
         return weighted
@@ -119,13 +119,13 @@ def _spread(name, given, values):
     """Give weights or a mask the shape of `values`: its first axes, repeated along the rest."""
     array = align_ranks(as_float(name, given), values)[0]
     longer = array.reshape(array.shape + (1,) * (values.ndim - array.ndim))
-    fits = len(longer.shape) == values.ndim and all(
-        ours in (theirs, 1) for ours, theirs in zip(longer.shape, values.shape)
+    fits = longer.ndim == values.ndim and all(
+        ours in (theirs, 1) for ours, theirs in zip(longer.shape, values.shape, strict=True)
     )
     if not fits:
         hint = "Give one weight a sample, or one for each value."
         if values.ndim == 0:
-            hint = "The loss is one number for the whole batch: name the axes of one sample, as in axis=(1, 2, 3)."
+            hint = "The loss is one number for the batch: name the axes of a sample, as in axis=(1, 2, 3)."
         raise ValueError(
             f"Received {name} of shape {array.shape} for values of shape {values.shape}; expected "
             f"that shape, or its first axes. {hint}"
@@ -303,7 +303,8 @@ class Loss:
             weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
             upstream = weights / divisor if divisor else np.zeros_like(values)
             upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
-            slope = as_given(self.call_gradient(y_true, y_pred, upstream), y_pred)
+            slope = self.call_gradient(y_true, y_pred, upstream).astype(values.dtype, copy=False)
+            slope = as_given(slope, y_pred)
         self._check_defined(result, y_true, y_pred, sample_weight)
         return result, slope.reshape(np.shape(y_pred))
 

@@ -177,6 +177,16 @@ DIFFERENCES = (
     ),
     Difference(
         loss=EVERY_LOSS,
+        condition="mean_with_sample_weight of a single value",
+        engine="keras",
+        code='losses.MeanSquaredError(reduction="mean_with_sample_weight")(np.float32([0, 0]), '
+        "np.float32([1, 3]), sample_weight=np.float32(3))",
+        theirs=15.0,
+        ours=5.0,
+        why="A loss of a single value is weighted, and not divided by its weight.",
+    ),
+    Difference(
+        loss=EVERY_LOSS,
         condition="one-dimensional data",
         engine="keras",
         code='losses.MeanSquaredError(reduction="none")(np.float32([0, 0]), np.float32([1, 3]))',
@@ -269,9 +279,8 @@ DIFFERENCES = (
         loss=EVERY_LOSS,
         condition="dtype in get_config",
         engine="keras",
-        code=""
-        'losses.MeanSquaredError.from_config(losses.MeanSquaredError(dtype="float64").get_config())(np.float64([[0.1]]), '
-        "np.float64([[0.3]])) - 0.04",
+        code='losses.MeanSquaredError.from_config(losses.MeanSquaredError(dtype="float64")'
+        ".get_config())(np.float64([[0.1]]), np.float64([[0.3]])) - 0.04",
         theirs=7.4505806e-09,
         ours=0.0,
         why="get_config forgets dtype: float64 comes back as float32.",
@@ -354,8 +363,8 @@ DIFFERENCES = (
         condition="a target of 0",
         engine="keras",
         code="losses.MeanAbsolutePercentageError()(np.float32([[0]]), np.float32([[1]]))",
-        theirs=1e+09,
-        ours=1e+09,
+        theirs=1e09,
+        ours=1e09,
         why="Division by 1e-7: a miss of 1 costs a thousand million percent.",
     ),
     Difference(
@@ -816,8 +825,8 @@ DIFFERENCES = (
         condition="axis in get_config",
         engine="keras",
         code=""
-        "losses.SparseCategoricalCrossentropy.from_config(losses.SparseCategoricalCrossentropy(axis=1).get_config()).get_config().get('axis', "
-        "-1)",
+        "losses.SparseCategoricalCrossentropy.from_config(losses.SparseCategoricalCrossentropy(axis=1)"
+        ".get_config()).get_config().get('axis', -1)",
         theirs=-1.0,
         ours=1.0,
         why="get_config forgets axis.",
@@ -1183,9 +1192,8 @@ DIFFERENCES = (
         loss="cosine_similarity",
         condition="axis in get_config",
         engine="keras",
-        code=""
-        "losses.CosineSimilarity.from_config(losses.CosineSimilarity(axis=0).get_config())(np.float32([[1, "
-        "0], [2, 0]]), np.float32([[1, 1], [0, 1]]))",
+        code="losses.CosineSimilarity.from_config(losses.CosineSimilarity(axis=0)"
+        ".get_config())(np.float32([[1, 0], [2, 0]]), np.float32([[1, 1], [0, 1]]))",
         theirs=-0.35355338,
         ours=-0.2236068,
         why="get_config forgets axis.",

@@ -290,7 +290,8 @@ def categorical_focal_crossentropy(
     r"\gamma (1 - \hat p_{ik})^{\gamma - 1} \log \hat p_{ik} - "
     r"\frac{(1 - \hat p_{ik})^{\gamma}}{\hat p_{ik}} \Bigr), \qquad "
     r"\frac{\partial \ell_i}{\partial z_{ik}} = \hat p_{ik} \Bigl( "
-    r"\frac{\partial \ell_i}{\partial \hat p_{ik}} - \sum_m \hat p_{im} \frac{\partial \ell_i}{\partial \hat p_{im}} \Bigr)",
+    r"\frac{\partial \ell_i}{\partial \hat p_{ik}} - "
+    r"\sum_m \hat p_{im} \frac{\partial \ell_i}{\partial \hat p_{im}} \Bigr)",
 )
 def categorical_focal_crossentropy_gradient(
     y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1

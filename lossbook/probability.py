@@ -127,7 +127,8 @@ def log_softmax(logits, axis=-1):
 
 
 @loss(
-    formula=r"\ell_i = -\frac{1}{D} \sum_j \bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
+    formula=r"\ell_i = -\frac{1}{D} \sum_j "
+    r"\bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
     source="good1952rational",
     aliases=("bce", "BCE"),
 )
@@ -242,7 +243,8 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
 
 
 @loss(
-    formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad \hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
+    formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad "
+    r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="good1952rational",
 )
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
@@ -569,7 +571,10 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     check_labels(labels, scores.shape[-1])
     probability = np.take_along_axis(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
-    cost = (1.0 - probability**q) / q  # at most 1/q, however wrong
+    never = probability == 0  # no logarithm there
+    log_probability = np.log(np.where(never, 1.0, probability))  # 0 for certain
+    price = -np.expm1(q * log_probability) / q  # (1 - power) / q, exact near 0
+    cost = np.where(never, 1.0 / q, price)  # at most 1/q, however wrong
     value = cost.squeeze(-1)  # one number per sample
     return value
 

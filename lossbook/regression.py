@@ -139,7 +139,7 @@ def mean_absolute_error(y_true, y_pred):
 
 @gradient_of(
     mean_absolute_error,
-    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{\operatorname{sign}(\hat y_{ij} - y_{ij})}{D}",
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \operatorname{sign}(\hat y_{ij} - y_{ij}) / D",
 )
 def mean_absolute_error_gradient(y_true, y_pred):
     """Return the slope of each sample's absolute error: a direction, never a size.

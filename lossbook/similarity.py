@@ -34,6 +34,7 @@ def length_of(vectors, axis=-1):
     length = unit * np.sqrt(square)  # back in the vectors' own unit
     return length
 
+
 # --- cosine similarity --------------------------------------------------------------------
 
 

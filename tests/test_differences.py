@@ -31,7 +31,9 @@ def agree(measured, stated):
 @pytest.mark.parametrize("row", DIFFERENCES, ids=NAMES)
 def test_the_engine_gives_what_the_row_says(row):
     measured = evaluate(row, losses_of(row.engine))
-    assert agree(measured, row.theirs), f"{row.engine} now gives {measured}, no longer {row.theirs}: {row.code}"
+    assert agree(measured, row.theirs), (
+        f"{row.engine} now gives {measured}, no longer {row.theirs}: {row.code}"
+    )
 
 
 @pytest.mark.filterwarnings("ignore")

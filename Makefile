@@ -1,0 +1,63 @@
+# make book     build the site and print the file to open
+# make lab      open the notebooks in JupyterLab
+# make test     run every test and re-execute every notebook
+# make sync     execute the notebooks whose .md changed (ALL=1: every notebook)
+# make lock     write constraints.txt anew from pyproject.toml
+# make clean    remove what was built (.venv stays)
+#
+# Each makes .venv first if it is missing or out of date. PYTHON=... names the Python to make it with.
+
+.DEFAULT_GOAL := help
+.PHONY: help env lab book test bench sync lock clean
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+SITE := book/_build/html
+PAGE := $(SITE)/index.html
+
+## The same digits on every run.
+export PYTHONHASHSEED := 0
+export TF_ENABLE_ONEDNN_OPTS := 0
+export TF_CPP_MIN_LOG_LEVEL := 3
+test sync: export CUDA_VISIBLE_DEVICES := -1
+export PYTHON
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+env:
+	@sh book/env.sh
+
+lab: env
+	@echo "Opening JupyterLab on notebooks/ (stop it with Ctrl-C) ..."
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/book/lab" $(PY) -m jupyter lab --ServerApp.root_dir="$(CURDIR)" \
+		--LabApp.default_url=/lab/tree/notebooks $(ARGS)
+
+book: env
+	@echo "Building the site from notebooks/ ..."
+	@$(PY) -m sphinx -q -W --keep-going -n -c book -d book/_build/doctrees notebooks $(SITE) \
+		|| { rm -rf book/_build/doctrees; exit 1; }
+	@echo "Open file://$(CURDIR)/$(PAGE)"
+
+test: env
+	@echo "Running the tests, the doctests and every notebook ..."
+	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
+
+bench: env
+	@if [ -f benchmarks/__main__.py ]; then echo "Measuring ..." && $(PY) -m benchmarks $(ARGS); \
+	else echo "There is nothing to measure yet: benchmarks/ is not part of this version."; fi
+
+sync: env
+	@echo "Executing the notebooks whose .md changed ..."
+	@$(PY) book/sync.py $(if $(ALL),--all) $(ARGS)
+
+lock:
+	@sh book/env.sh uv
+	@echo "Resolving pyproject.toml into constraints.txt ..."
+	@$(PY) -m uv pip compile pyproject.toml --extra all --universal --python-version 3.11.7 \
+		--no-header --no-annotate --no-emit-index-url --quiet $(if $(ALL),--upgrade) -o constraints.txt
+
+clean:
+	@echo "Removing what was built ..."
+	@rm -rf book/_build setup.log .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	@find lossbook tests book notebooks -name __pycache__ -prune -o -name .ipynb_checkpoints -prune | xargs rm -rf

@@ -1,0 +1,96 @@
+"""How the book is bound. Sources are in notebooks/; this folder holds everything else."""
+
+import sys
+from pathlib import Path
+
+BOOK = Path(__file__).resolve().parent
+NOTEBOOKS = BOOK.parent / "notebooks"
+sys.path.insert(0, str(BOOK / "ext"))
+
+# -- The project -------------------------------------------------------------------------------
+project = "lossbook"
+author = "The lossbook authors"
+copyright = author  # no year: a build gives the same bytes on any day
+html_title = "lossbook"
+html_last_updated_fmt = None
+language = "en"
+
+# -- What is read ------------------------------------------------------------------------------
+extensions = [
+    "myst_nb",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "sphinxcontrib.bibtex",
+    "sphinx_exercise",
+    "sphinx_togglebutton",
+    "verdicts",
+]
+exclude_patterns = [
+    "**/.ipynb_checkpoints",
+    # A .md with an executed twin is the source of that twin: the twin is what the site shows.
+    *sorted(p.with_suffix(".md").relative_to(NOTEBOOKS).as_posix() for p in NOTEBOOKS.rglob("*.ipynb")),
+]
+nitpicky = True
+
+nb_execution_mode = "off"  # the twins are executed by make sync and checked by make test
+nb_merge_streams = True
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+]
+myst_heading_anchors = 3
+myst_dmath_double_inline = True
+smartquotes = False
+
+bibtex_bibfiles = [str(BOOK / "references.bib")]
+bibtex_default_style = "alpha"
+bibtex_reference_style = "author_year"
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ |In \[\d*\]: | {2,5}\.\.\.: | {5,8}: "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"
+togglebutton_hint = "Show"
+togglebutton_hint_hide = "Hide"
+
+# -- What is written ---------------------------------------------------------------------------
+html_theme = "sphinx_book_theme"
+html_static_path = ["_static"]
+html_css_files = ["lossbook.css"]
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system says
+html_copy_source = False
+html_show_sourcelink = False
+html_show_search_summary = False  # it fetches pages, which a browser refuses to a file:// page
+html_theme_options = {
+    "navbar_start": [],
+    "navbar_center": [],
+    "navbar_end": [],
+    "navbar_persistent": [],  # search stands in the sidebar
+    "show_navbar_depth": 1,
+    "show_toc_level": 2,
+    "toc_title": "On this page",
+    "use_download_button": False,
+    "use_fullscreen_button": False,
+    "use_source_button": False,
+    "use_edit_page_button": False,
+    "use_issues_button": False,
+    "use_repository_button": False,
+    "home_page_in_toc": True,
+    "article_footer_items": [],
+    "footer_content_items": [],
+    "pygments_light_style": "friendly",
+    "pygments_dark_style": "github-dark",
+}
+pygments_style = "friendly"
+
+mathjax_path = "mathjax/es5/tex-chtml.js"  # vendored: the site asks nothing of any other address
+mathjax3_config = {
+    "options": {
+        "enableMenu": False,  # its dialogs load parts that are not vendored
+        "menuOptions": {"settings": {"assistiveMml": True}},
+    },
+    "chtml": {"scale": 1.0},
+}

@@ -1,0 +1,693 @@
+"""Turn numbers, arrays and tables into text and HTML that read the same everywhere.
+
+Everything here is deterministic: the same input gives the same bytes, on any processor, with no
+memory address, no random id and no script. The HTML is semantic first, so that it still reads well
+where styles are stripped (GitHub); :data:`STYLE` then borrows the colours of the page around it
+(JupyterLab or the Sphinx site, light or dark) and names no colour of its own.
+"""
+
+import html
+import io
+import keyword
+import math
+import re
+import textwrap
+import tokenize
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "STYLE",
+    "ArraySummary",
+    "Html",
+    "format_kind",
+    "format_number",
+    "format_value",
+    "html_block",
+    "html_code",
+    "html_table",
+    "html_value",
+    "text_table",
+    "text_value",
+    "without_addresses",
+]
+
+TEXT_WIDTH = 100  # columns of a terminal table
+VALUE_WIDTH = 44  # columns of an array in a terminal table
+HTML_WIDTH = 72  # columns of an array in an HTML cell
+MAX_ROWS, MAX_COLUMNS, MAX_ITEMS = 6, 6, 8  # larger arrays are summarised
+FIRST = 4  # entries shown of a summarised array
+MAX_TEXT = 200  # characters shown of any other object
+MAX_NESTING = 4  # lists within lists
+
+LINE_COLOUR = (
+    "var(--pst-color-border, var(--jp-border-color2, color-mix(in srgb, currentColor 25%, transparent)))"
+)
+
+# The class is doubled so that these rules outweigh those of the page's theme. The first rule undoes the
+# light box that pydata-sphinx-theme lays behind every HTML output in the dark.
+STYLE = """<style>
+html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
+  background: transparent; color: inherit; padding: 0; }
+& { overflow-x: auto; margin: 0.5em 0; }
+& table { border-collapse: collapse; border: 0; width: auto; margin: 0 0 0.75em 0;
+  table-layout: auto; font-size: 0.9em; color: inherit; background: transparent; }
+& caption { caption-side: top; text-align: left; font-weight: 600; padding: 0.3em 0.6em;
+  color: inherit; }
+& table tr, & table tbody tr:nth-child(odd), & table tbody tr:hover {
+  background: transparent; }
+& th, & td { border: 0; padding: 0.35em 0.55em; text-align: left;
+  vertical-align: top; font-weight: normal; white-space: normal; max-width: none; color: inherit;
+  background: transparent; border-bottom: 1px solid $line; }
+& th + td { min-width: 11em; }
+& thead th { font-weight: 600; border-bottom-width: 2px; }
+& tbody + tbody { border-top: 2px solid $line; }
+& [align=right] { text-align: right; }
+& [align=center] { text-align: center; }
+& table pre, & table code { margin: 0; padding: 0; border: 0; box-shadow: none;
+  font-family: var(--pst-font-family-monospace, var(--jp-code-font-family, monospace));
+  font-size: 0.95em; line-height: 1.4; color: inherit; background: transparent; }
+& table pre { white-space: pre; overflow: visible; }
+& table code { white-space: pre-wrap; }
+& small { font-size: 0.85em;
+  color: var(--pst-color-text-muted, var(--jp-ui-font-color2, inherit)); }
+& .keyword { color: var(--jp-mirror-editor-keyword-color, var(--pst-color-accent, inherit)); }
+& .number { color: var(--jp-mirror-editor-number-color, var(--pst-color-primary, inherit)); }
+& .string { color: var(--jp-mirror-editor-string-color, var(--pst-color-secondary, inherit)); }
+& details { margin: 0; padding: 0; border: 0; background: transparent; }
+& summary { cursor: pointer; padding: 0; color: inherit; background: transparent; display: list-item;
+  list-style: disclosure-closed inside; }
+& details[open] > summary { list-style-type: disclosure-open; }
+& table table { font-size: 1em; margin: 0.4em 0 0.4em 1.2em; }
+</style>""".replace("&", ".lossbook.lossbook").replace("$line", LINE_COLOUR)
+
+
+class Html(str):
+    """Text that is HTML already and must not be escaped.
+
+    Examples
+    --------
+    >>> html_table(["loss"], [[Html("<b>mse</b>")]])  # doctest: +ELLIPSIS
+    '<table>...<td><b>mse</b></td>...
+    """
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class ArraySummary:
+    """What is kept of an array too large to copy or to show.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    dtype : str
+        Name of its element type.
+    low, mean, high : float or None
+        Least, mean and greatest entry; None where they have no meaning (text, objects).
+    nans : int
+        How many entries are NaN; the three numbers above leave them out.
+    first : tuple
+        The first entries, in row order.
+
+    Examples
+    --------
+    >>> ArraySummary.of(np.arange(100.0))
+    min 0.0, mean 49.5, max 99.0
+    first 0.0, 1.0, 2.0, 3.0, …
+    """
+
+    shape: tuple
+    dtype: str
+    low: float | None
+    mean: float | None
+    high: float | None
+    nans: int
+    first: tuple
+
+    @classmethod
+    def of(cls, array):
+        """Summarise ``array``, of any shape."""
+        array = np.asarray(array)
+        first = tuple(array.flat[:FIRST].tolist())
+        low = mean = high = None
+        nans = 0
+        if _is_real(array) and array.size:
+            numbers = array.astype(np.float64)
+            nan = np.isnan(numbers)
+            nans = int(nan.sum())
+            if nans < array.size:
+                known = numbers[~nan]
+                with np.errstate(all="ignore"):
+                    low, mean, high = float(known.min()), float(known.mean()), float(known.max())
+        return cls(array.shape, array.dtype.name, low, mean, high, nans, first)
+
+    def text(self, digits=6):
+        """Give the summary as plain text: extremes and mean in one line, entries in the next."""
+        facts, lines = [], []
+        if self.low is not None:
+            for name, number in (("min", self.low), ("mean", self.mean), ("max", self.high)):
+                facts.append(f"{name} {format_number(number, digits)}")
+        if self.nans:
+            facts.append(f"{self.nans} nan")
+        if facts:
+            lines.append(", ".join(facts))
+        if self.first:
+            shown = ", ".join(_format(entry, digits, None, 1) for entry in self.first)
+            more = ", …" if math.prod(self.shape) > len(self.first) else ""
+            lines.append(f"first {shown}{more}")
+        return "\n".join(lines) or "empty"
+
+    def __repr__(self):
+        return self.text()
+
+
+# ---------------------------------------------------------------------------------------- numbers
+
+
+def format_number(x, digits=6):
+    """Write one number with a fixed count of significant digits.
+
+    Parameters
+    ----------
+    x : bool, int, float, complex or NumPy scalar
+        The number. Integers are written whole.
+    digits : int, default 6
+        Significant digits of a floating-point number.
+
+    Returns
+    -------
+    str
+        Always with a point or an exponent for a float, so that ``1.0`` and ``1`` stay apart.
+        The sign of zero is dropped: ``-0.0`` is written ``0.0``, because it equals zero and its
+        sign differs between processors.
+
+    Raises
+    ------
+    TypeError
+        If ``x`` is not a number.
+
+    Examples
+    --------
+    >>> format_number(2 / 3), format_number(1.0), format_number(-0.0), format_number(True)
+    ('0.666667', '1.0', '0.0', 'True')
+    >>> format_number(np.float32(1e-7)), format_number(float("-inf"))
+    ('1e-07', '-inf')
+    """
+    if isinstance(x, (bool, np.bool_)):
+        return str(bool(x))
+    if isinstance(x, (int, np.integer)):
+        return str(int(x))
+    if isinstance(x, (complex, np.complexfloating)):
+        imaginary = format_number(x.imag, digits)
+        sign = "" if imaginary.startswith("-") else "+"
+        return f"{format_number(x.real, digits)}{sign}{imaginary}j"
+    try:
+        number = float(x) if not isinstance(x, (str, bytes)) else None
+    except (TypeError, ValueError):
+        number = None
+    if number is None:
+        raise TypeError(
+            f"Received {type(x).__name__}; expected a number. Use format_value for anything else."
+        )
+    if number == 0:
+        return "0.0"
+    text = f"{number:.{digits}g}"
+    return text if not math.isfinite(number) or re.search("[.e]", text) else text + ".0"
+
+
+def format_value(value, digits=6, width=VALUE_WIDTH):
+    """Write any value as plain text: numbers, arrays, containers, other objects.
+
+    Parameters
+    ----------
+    value : object
+        Arrays up to 8 entries (one axis) or 6 by 6 (two axes) are written whole, entries aligned;
+        larger ones become their least, mean, greatest and first entries.
+    digits : int, default 6
+        Significant digits of each floating-point number.
+    width : int, default 44
+        Longest line of an array; longer rows go on in the next line.
+
+    Returns
+    -------
+    str
+        One line or several. No memory address is ever shown.
+
+    Examples
+    --------
+    >>> print(format_value(np.array([[0.5, 12.25], [13.0, 1 / 3]])))
+    [[ 0.5  12.25]
+     [13.0   0.333333]]
+    >>> format_value((np.float64(0.5), "sum", None))
+    "(0.5, 'sum', None)"
+    >>> print(format_value(np.arange(10)))
+    min 0.0, mean 4.5, max 9.0
+    first 0, 1, 2, 3, …
+    """
+    return _format(value, digits, width, 0)
+
+
+def format_kind(value):
+    """Say the shape and type of an array, the type of a NumPy scalar, or nothing.
+
+    Examples
+    --------
+    >>> format_kind(np.zeros((2, 3), np.float32)), format_kind(np.float32(1)), format_kind(1.0)
+    ('(2, 3) float32', 'float32', '')
+    """
+    if isinstance(value, ArraySummary):
+        return f"{value.shape} {value.dtype}"
+    if isinstance(value, np.generic):
+        return value.dtype.name
+    if isinstance(value, np.ndarray):
+        return f"{value.shape} {value.dtype.name}"
+    return ""
+
+
+def _format(value, digits, width, nesting):
+    if isinstance(value, ArraySummary):
+        return value.text(digits)
+    if isinstance(value, np.ndarray):
+        return _format_array(value, digits, width)
+    if isinstance(value, (str, bytes)):
+        return _shorten(repr(value.item() if isinstance(value, np.generic) else value))
+    if _is_number(value):
+        return format_number(value, digits)
+    if isinstance(value, (list, tuple, set, frozenset, dict)):
+        return _format_container(value, digits, nesting)
+    return _shorten(_plain_repr(value))
+
+
+def _format_container(value, digits, nesting):
+    if nesting >= MAX_NESTING:
+        return "…"
+
+    def write(item):
+        return _format(item, digits, None, nesting + 1).replace("\n", "")
+
+    if isinstance(value, dict):
+        items = [f"{write(key)}: {write(item)}" for key, item in _head(value.items())]
+    else:
+        items = [write(item) for item in _head(value)]
+    if isinstance(value, (set, frozenset)):
+        items = sorted(write(item) for item in value)[:MAX_ITEMS]  # sets have no order of their own
+    if len(value) > MAX_ITEMS:
+        items.append(f"… {len(value)} in all")
+    inside = ", ".join(items)
+    if isinstance(value, tuple):
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, list):
+        return f"[{inside}]"
+    if not value:
+        return "{}" if isinstance(value, dict) else "set()"
+    return "{" + inside + "}"
+
+
+def _head(items):
+    return list(items)[:MAX_ITEMS]
+
+
+def _format_array(array, digits, width):
+    array = np.asarray(array)
+    if array.ndim == 0:
+        return _format(array.item(), digits, width, 1)
+    if array.size == 0:
+        return "[]"
+    if not _is_small(array.shape):
+        return ArraySummary.of(array).text(digits)
+    entries = [_format(entry, digits, None, 1) for entry in array.ravel().tolist()]
+    one_line = f"[{'  '.join(entries)}]"
+    if array.ndim == 1 and len(one_line) <= (width or len(one_line)):
+        return one_line
+    rows = np.empty((array.size // array.shape[-1], array.shape[-1]), dtype=object)
+    rows.flat = entries
+    if array.ndim == 1:
+        rows.flat = _align_points(entries)
+    else:
+        for column in range(rows.shape[1]):
+            rows[:, column] = _align_points(list(rows[:, column]))
+    return _lay_out(rows.reshape(array.shape), width or 10**6, indent=0)
+
+
+def _lay_out(entries, width, indent):
+    """Write nested brackets, one line for each innermost row, none longer than ``width``."""
+    margin = " " * (indent + 1)
+    if entries.ndim > 1:
+        rows = [_lay_out(row, width, indent + 1) for row in entries]
+        return "[" + ("\n" + margin).join(rows) + "]"
+    lines, room = [""], width - 1
+    for entry in entries:
+        longer = f"{lines[-1]}  {entry}" if lines[-1] else entry
+        if lines[-1] and len(longer) + indent + 1 > room:
+            lines.append(entry)
+        else:
+            lines[-1] = longer
+    return "[" + ("\n" + margin).join(line.rstrip() for line in lines) + "]"
+
+
+def _is_small(shape):
+    if len(shape) == 1:
+        return shape[0] <= MAX_ITEMS
+    *outer, columns = shape
+    return columns <= MAX_COLUMNS and math.prod(outer) <= MAX_ROWS
+
+
+def _align_points(entries):
+    """Pad texts so that their decimal points stand under each other."""
+    if len(entries) == 1:
+        return entries
+    parts = [re.fullmatch(r"(-?[0-9]+)([.e].*)|(.*)", entry, re.S).groups("") for entry in entries]
+    left = max(len(whole + other) for whole, _, other in parts)
+    right = max(len(rest) for _, rest, _ in parts)
+    return [(whole + other).rjust(left) + rest.ljust(right) for whole, rest, other in parts]
+
+
+def _is_real(array):
+    """Tell real numbers from text, objects and complex; bfloat16 (kind V) counts as real."""
+    return array.dtype.kind in "biuf" or "float" in array.dtype.name
+
+
+def _is_number(value):
+    if isinstance(value, (bool, int, float, complex)):
+        return True
+    return isinstance(value, np.generic) and (value.dtype.kind in "biufc" or "float" in value.dtype.name)
+
+
+def _plain_repr(value):
+    if isinstance(value, type):
+        return value.__qualname__
+    if isinstance(value, np.generic):
+        return str(value)
+    name = getattr(value, "__name__", None)
+    if callable(value) and isinstance(name, str):
+        return name
+    try:
+        text = repr(value)
+    except Exception as problem:  # a broken __repr__ must not hide the rest of the record
+        return f"<{type(value).__name__}, whose repr raises {type(problem).__name__}>"
+    return without_addresses(text)
+
+
+def without_addresses(text):
+    """Drop memory addresses from the ``repr`` of an object.
+
+    Examples
+    --------
+    >>> without_addresses("<object object at 0x7f00>")
+    '<object>'
+    """
+    return re.sub(r"( object)? at 0x[0-9A-Fa-f]+", "", text)
+
+
+def _shorten(text):
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+# ------------------------------------------------------------------------------------------- text
+
+
+def text_value(value, digits=6, width=VALUE_WIDTH):
+    """Write a value and its shape and type, as in a terminal table.
+
+    Examples
+    --------
+    >>> print(text_value(np.array([0.5, 1.0])))
+    [0.5  1.0]  (2,) float64
+    """
+    text, kind = format_value(value, digits, width), format_kind(value)
+    if not kind:
+        return "\n".join(_wrap(text, width))
+    together = f"{text}  {kind}"
+    fits = "\n" not in text and len(together) <= width
+    return together if fits else f"{text}\n{kind}"
+
+
+def text_table(headers, rows, align=None, width=TEXT_WIDTH, fixed=()):
+    """Lay out a table in aligned columns for a terminal.
+
+    Parameters
+    ----------
+    headers : sequence of str, length C
+        Column names.
+    rows : sequence of (sequence of cells, or None)
+        Each row has at most C cells; the last cell of a shorter row takes the rest of the line.
+        ``None`` draws a rule. A cell is any object: text is taken as it is (several lines are
+        allowed), :class:`Html` loses its tags, everything else goes through :func:`format_value`.
+    align : sequence of {"left", "right", "center"}, length C, optional
+        Alignment of each column; left unless given.
+    width : int, default 100
+        Longest line. The widest columns are wrapped until the table fits.
+    fixed : collection of int, optional
+        Positions of columns that are never wrapped.
+
+    Returns
+    -------
+    str
+        Lines joined by newlines, without trailing blanks.
+
+    Examples
+    --------
+    >>> print(text_table(["loss", "value"], [["mse", 0.25], ["mae", 6.25]], align=["left", "right"]))
+    loss  value
+    ────  ─────
+    mse    0.25
+    mae    6.25
+    """
+    align = _check_align(align, headers)
+    headers = [_plain(cell) for cell in headers]
+    table = [None if row is None else [_plain(cell) for cell in row] for row in rows]
+    full = [row for row in [headers, *table] if row is not None and len(row) == len(headers)]
+    natural = [max(_widest(row[column]) for row in full) for column in range(len(headers))]
+    room = width - 2 * (len(headers) - 1)
+    words = [max(_longest_word(row[column]) for row in full) for column in range(len(headers))]
+    least = [natural[c] if c in fixed else min(natural[c], words[c]) for c in range(len(headers))]
+    widths = _fit(_fit(natural, least, room), [min(8, size) for size in least], room, fixed)
+    rule = "  ".join("─" * size for size in widths)
+    lines = [*_text_row(headers, widths, align), rule]
+    for row in table:
+        lines += [rule] if row is None else _text_row(row, widths, align)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _plain(cell):
+    if isinstance(cell, Html):
+        return html.unescape(re.sub("<[^>]*>", "", cell))
+    return cell if isinstance(cell, str) else format_value(cell)
+
+
+def _widest(text):
+    return max((len(line) for line in text.split("\n")), default=0)
+
+
+def _longest_word(text):
+    return max((len(word) for word in text.split()), default=0)
+
+
+def _fit(widths, least, room, fixed=()):
+    """Take from the widest column, one character at a time, until all of them fit."""
+    widths = list(widths)
+    while sum(widths) > room:
+        loose = [c for c in range(len(widths)) if widths[c] > least[c] and c not in fixed]
+        if not loose:
+            break
+        widths[max(loose, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _text_row(row, widths, align):
+    last = len(row) - 1
+    widths = [*widths[:last], sum(widths[last:]) + 2 * (len(widths) - 1 - last)]
+    cells = [_wrap(text, size) for text, size in zip(row, widths, strict=True)]
+    height = max(len(lines) for lines in cells)
+    padded = []
+    for lines, size, side in zip(cells, widths, align, strict=False):
+        lines = lines + [""] * (height - len(lines))
+        padded.append([_pad(line, size, side) for line in lines])
+    return ["  ".join(parts) for parts in zip(*padded, strict=True)]
+
+
+def _wrap(text, width):
+    lines = []
+    for line in text.split("\n"):
+        if len(line) <= width:
+            lines.append(line)
+            continue
+        margin = " " * (len(line) - len(line.lstrip()))
+        further = margin if len(margin) + 8 < width else ""
+        lines += textwrap.wrap(
+            line, width, subsequent_indent=further, break_on_hyphens=False, drop_whitespace=True
+        ) or [""]
+    return lines
+
+
+def _pad(line, size, side):
+    if side == "right":
+        return line.rjust(size)
+    return line.center(size) if side == "center" else line.ljust(size)
+
+
+def _check_align(align, headers):
+    align = list(align) if align is not None else ["left"] * len(headers)
+    if len(align) != len(headers) or not set(align) <= {"left", "right", "center"}:
+        raise ValueError(
+            f"Received align={align}; expected one of 'left', 'right', 'center' for each of the "
+            f"{len(headers)} columns. Give align={['left'] * len(headers)} or leave it out."
+        )
+    return align
+
+
+# ------------------------------------------------------------------------------------------- HTML
+
+
+def html_table(headers, rows, classes="", caption=None, align=None, row_headers=False):
+    """Write a table as semantic HTML.
+
+    Parameters
+    ----------
+    headers : sequence of str or Html, length C
+        Column names.
+    rows : sequence of (sequence of cells, or None)
+        Each row has at most C cells; the last cell of a shorter row spans the columns left.
+        ``None`` starts a new group of rows. A cell is any object: :class:`Html` goes in as it is,
+        text is escaped, everything else goes through :func:`html_value`.
+    classes : str, default ""
+        Value of the table's ``class`` attribute.
+    caption : str or Html, optional
+        Title of the table.
+    align : sequence of {"left", "right", "center"}, length C, optional
+        Alignment of each column; left unless given.
+    row_headers : bool, default False
+        Whether the first cell of each full row names the row (``<th scope="row">``).
+
+    Returns
+    -------
+    Html
+        The ``<table>`` alone: give it to :func:`html_block` to add the style.
+
+    Examples
+    --------
+    >>> print(html_table(["loss"], [["a < b"]]))
+    <table>
+    <thead><tr><th scope="col" align="left">loss</th></tr></thead>
+    <tbody>
+    <tr><td>a &lt; b</td></tr>
+    </tbody>
+    </table>
+    """
+    align = _check_align(align, headers)
+    opening = f'<table class="{html.escape(classes)}">' if classes else "<table>"
+    lines = [opening]
+    if caption is not None:
+        lines.append(f"<caption>{_html_cell(caption)}</caption>")
+    titles = [
+        f'<th scope="col" align="{side}">{_html_cell(header)}</th>'
+        for header, side in zip(headers, align, strict=True)
+    ]
+    lines += [f"<thead><tr>{''.join(titles)}</tr></thead>", "<tbody>"]
+    for row in rows:
+        lines.append("</tbody>\n<tbody>" if row is None else _html_row(row, align, row_headers))
+    return Html("\n".join([*lines, "</tbody>", "</table>"]))
+
+
+def html_block(*parts):
+    """Join tables and paragraphs into one piece of HTML that carries its style.
+
+    Examples
+    --------
+    >>> html_block(Html("<p>one</p>"), "a < b").endswith("<p>one</p>\\na &lt; b\\n</div>")
+    True
+    """
+    inside = "\n".join(_html_cell(part) for part in parts)
+    return Html(f'<div class="lossbook">\n{STYLE}\n{inside}\n</div>')
+
+
+def html_value(value, digits=6):
+    """Write a value in HTML: the numbers in fixed pitch, then its shape and type, muted.
+
+    Examples
+    --------
+    >>> html_value(0.25)
+    '<code>0.25</code>'
+    >>> html_value(np.array([0.5, 1.0]))
+    '<pre>[0.5  1.0]</pre><small>(2,) float64</small>'
+    """
+    text = html.escape(format_value(value, digits, width=HTML_WIDTH))
+    kind = html.escape(format_kind(value))
+    muted = f"<small>{kind}</small>" if kind else ""
+    if "\n" in text or isinstance(value, np.ndarray):
+        return Html(f"<pre>{text}</pre>{muted}")
+    return Html(f"<code>{text}</code> {muted}".rstrip())
+
+
+def html_code(code, bold=()):
+    """Write Python code in HTML, keywords, numbers and text marked, names being bound in bold.
+
+    Names in ``bold`` are those left of the first equals sign.
+
+    Examples
+    --------
+    >>> html_code("x = 2", bold=["x"])
+    '<code><b>x</b> = <span class="number">2</span></code>'
+    """
+    try:
+        pieces = _mark_tokens(code, set(bold))
+    except (tokenize.TokenError, SyntaxError):
+        pieces = html.escape(code)
+    return Html(f"<code>{pieces}</code>")
+
+
+def _mark_tokens(code, bold):
+    starts = [0]
+    for line in code.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    written, done = [], 0
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        begin = starts[token.start[0] - 1] + token.start[1]
+        if token.type == tokenize.OP and token.string.endswith("="):
+            bold = ()
+        if token.type not in _MARKED or not token.string:
+            continue
+        written.append(html.escape(code[done:begin]))
+        written.append(_mark(token, bold))
+        done = begin + len(token.string)
+    return "".join([*written, html.escape(code[done:])])
+
+
+_MARKED = {tokenize.NAME, tokenize.NUMBER, tokenize.STRING}
+
+
+def _mark(token, bold):
+    text = html.escape(token.string)
+    if token.type == tokenize.NUMBER:
+        return f'<span class="number">{text}</span>'
+    if token.type == tokenize.STRING:
+        return f'<span class="string">{text}</span>'
+    if keyword.iskeyword(token.string):
+        return f'<span class="keyword">{text}</span>'
+    return f"<b>{text}</b>" if token.string in bold else text
+
+
+def _html_cell(cell):
+    if isinstance(cell, Html):
+        return str(cell)
+    return html.escape(cell) if isinstance(cell, str) else str(html_value(cell))
+
+
+def _side(side):
+    return "" if side == "left" else f' align="{side}"'
+
+
+def _html_row(row, align, row_headers):
+    span = len(align) - len(row) + 1
+    cells = []
+    for position, (cell, side) in enumerate(zip(row, align, strict=False)):
+        name, attributes = "td", _side(side)
+        if span > 1 and position == len(row) - 1:
+            attributes += f' colspan="{span}"'
+        elif row_headers and position == 0:
+            name, attributes = "th", f' scope="row" align="{side}"'  # centred unless told otherwise
+        cells.append(f"<{name}{attributes}>{_html_cell(cell)}</{name}>")
+    return f"<tr>{''.join(cells)}</tr>"

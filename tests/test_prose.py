@@ -1,0 +1,59 @@
+"""Every decimal number in a notebook's prose was put in or computed in a cell of that notebook."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from lossbook.audit import read_numbers, stands_for
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+TWINS = sorted(path for path in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+CITED = re.compile(r"\{cite|https?://")
+
+
+def shown(cell):
+    """Return a code cell's source and everything it put out, as text."""
+    pieces = [cell.source]
+    for output in cell.outputs:
+        data = output.get("data", {})
+        pieces += [output.get("text", ""), data.get("text/plain", ""), data.get("text/html", "")]
+    return "\n".join(re.sub(r"<[^>]+>", " ", piece) for piece in pieces)
+
+
+def unsupported(notebook):
+    """Return the decimal numbers of the prose that stand in no input and no output."""
+    cells = notebook.cells
+    pool = [
+        float(word)
+        for cell in cells
+        if cell.cell_type == "code"
+        for word in read_numbers(shown(cell), whole=True)
+    ]
+    paragraphs = [
+        p for cell in cells if cell.cell_type == "markdown" for p in re.split(r"\n\s*\n", cell.source)
+    ]
+    return [
+        (word, paragraph[:60])
+        for paragraph in paragraphs
+        if not CITED.search(paragraph)
+        for word in read_numbers(paragraph)
+        if not any(stands_for(word, number) for number in pool)
+    ]
+
+
+@pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
+def test_every_decimal_number_in_prose_was_computed(path):
+    assert unsupported(nbformat.read(path, as_version=4)) == []
+
+
+def test_a_remembered_number_is_found():
+    code = nbformat.v4.new_code_cell(
+        "print(2 / 3)", outputs=[nbformat.v4.new_output("stream", text="0.666667\n")]
+    )
+    good = nbformat.v4.new_markdown_cell("Two thirds are 0.67, and Keras 3.15.1 agrees.")
+    bad = nbformat.v4.new_markdown_cell("A third is 0.33.")
+    cited = nbformat.v4.new_markdown_cell("Measured elsewhere: 0.91 {cite}`huber1964robust`.")
+    assert unsupported(nbformat.v4.new_notebook(cells=[code, good, cited])) == []
+    assert [word for word, _ in unsupported(nbformat.v4.new_notebook(cells=[code, good, bad]))] == ["0.33"]

@@ -1,0 +1,286 @@
+"""The built site: no foreign address, no broken link, search, and a look at each page in a browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from conftest import ROOT
+
+SITE = ROOT / "book" / "_build" / "html"
+REQUIRED = os.environ.get("LOSSBOOK_SITE") == "required"  # .ci/run has just built it
+REMOTE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)  # http://…, and //… too
+LOADS = {  # what a browser fetches by itself
+    "script": ("src",),
+    "link": ("href",),
+    "img": ("src", "srcset"),
+    "source": ("src", "srcset"),
+    "iframe": ("src",),
+    "embed": ("src",),
+    "object": ("data",),
+    "video": ("src", "poster"),
+    "audio": ("src",),
+    "track": ("src",),
+    "input": ("src",),
+    "use": ("href", "xlink:href"),
+    "image": ("href", "xlink:href"),
+}
+
+
+class Page(HTMLParser):
+    """What one page loads, links to, and can be linked at."""
+
+    def __init__(self, text: str):
+        super().__init__(convert_charrefs=True)
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.styles: list[str] = []
+        self.scripts: list[str] = []
+        self.inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = {k: v or "" for k, v in attributes}
+        self.inside = tag
+        self.anchors |= {given[k] for k in ("id", "name") if given.get(k)}
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        if tag != "link" or given.get("rel") not in ("canonical", "next", "prev", "search", "author"):
+            self.loads += [given[k] for k in LOADS.get(tag, ()) if given.get(k)]
+        elif "href" in given:
+            self.links.append(given["href"])
+        if "style" in given:
+            self.styles.append(given["style"])
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside == "style":
+            self.styles.append(data)
+        if self.inside == "script":
+            self.scripts.append(data)
+
+
+def css_addresses(text: str) -> list[str]:
+    """Return what a style sheet loads."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    found = re.findall(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)\"']*))\s*\)", text)
+    return ["".join(parts).strip() for parts in found] + re.findall(r"@import\s+[\"']([^\"']+)", text)
+
+
+@cache
+def read(path: Path) -> Page:
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def foreign(page: Page) -> list[str]:
+    """Return what a page loads from elsewhere."""
+    loads = page.loads + [address for style in page.styles for address in css_addresses(style)]
+    scripts = [found for code in page.scripts for found in re.findall(r"[\"'`](https?://[^\"'`]+)", code)]
+    return [address for address in loads if REMOTE.match(address)] + scripts
+
+
+def broken(path: Path, site: Path) -> list[str]:
+    """Return the links and files of a page that lead nowhere."""
+    found = []
+    page = read(path)
+    for address in page.links + page.loads:
+        parts = urlsplit(address)
+        if parts.scheme or REMOTE.match(address):
+            continue
+        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        if target.is_dir():
+            target = target / "index.html"
+        if not target.is_relative_to(site) or not target.exists():
+            found.append(f"{path.name} -> {address}: no such file")
+        elif (
+            parts.fragment
+            and target.suffix == ".html"
+            and unquote(parts.fragment) not in read(target).anchors
+        ):
+            found.append(f"{path.name} -> {address}: no such anchor")
+    return found
+
+
+# ------------------------------------------------------------ the checks below are able to fail
+
+
+def test_foreign_addresses_are_found():
+    page = Page(
+        '<script src="https://a.example/x.js"></script><link rel="stylesheet" href="//b.example/x.css">'
+        '<img src="_static/x.png"><a href="https://c.example">fine</a><p style="background:url(http://d.example/x)">'
+        '<style>@import "https://e.example/x.css";</style><script>import("https://f.example/x.mjs")</script>'
+    )
+    assert [re.search(r"(\w)\.example", a)[1] for a in foreign(page)] == ["a", "b", "d", "e", "f"]
+
+
+def test_broken_links_are_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#here">1</a><a href="b.html#gone">2</a><a href="c.html">3</a><a href="#nowhere">4</a>'
+        '<img src="x.png"><a href="https://d.example/#x">5</a><a href="../up.html">6</a>',
+        encoding="utf-8",
+    )
+    (tmp_path / "b.html").write_text('<p id="here">', encoding="utf-8")
+    found = broken(tmp_path / "a.html", tmp_path)
+    assert [line.split(" -> ")[1].split(":")[0] for line in found] == [
+        *("b.html#gone", "c.html", "#nowhere", "../up.html", "x.png"),
+    ]
+
+
+# ------------------------------------------------------------------------------ the built files
+
+
+def test_the_site_was_built():
+    if REQUIRED:
+        assert state_of_the_site() == ""
+
+
+def state_of_the_site() -> str:
+    """Say why the built site cannot be checked: an empty string where it can."""
+    if not (SITE / "index.html").exists():
+        return "the site is not built: run make book"
+    built = (SITE / "searchindex.js").stat().st_mtime  # written last
+    sources = [p for folder in ("notebooks", "book") for p in (ROOT / folder).rglob("*") if p.is_file()]
+    left_out = {"_build", ".ipynb_checkpoints", "__pycache__"}
+    newer = [p for p in sources if not left_out & set(p.parts) and p.stat().st_mtime > built]
+    return f"{newer[0].relative_to(ROOT)} is newer than the site: run make book" if newer else ""
+
+
+needs_site = pytest.mark.skipif(bool(state_of_the_site()), reason=state_of_the_site() or "the site is built")
+PAGES = [p for p in sorted(SITE.rglob("*.html")) if "_static" not in p.parts]
+
+
+@needs_site
+def test_no_page_loads_from_elsewhere():
+    found = [f"{path.relative_to(SITE)}: {address}" for path in PAGES for address in foreign(read(path))]
+    assert not found, "\n".join(found)
+
+
+@needs_site
+def test_no_style_sheet_loads_from_elsewhere_or_from_nowhere():
+    found = []
+    for path in SITE.rglob("*.css"):
+        for address in css_addresses(path.read_text(encoding="utf-8")):
+            if address.startswith(("data:", "#")):
+                continue
+            if REMOTE.match(address) or not (path.parent / unquote(urlsplit(address).path)).exists():
+                found.append(f"{path.relative_to(SITE)}: {address}")
+    assert not found, "\n".join(found)
+
+
+@needs_site
+def test_every_link_leads_somewhere():
+    found = [line for path in PAGES for line in broken(path, SITE)]
+    assert not found, "\n".join(found)
+
+
+@needs_site
+def test_every_notebook_has_a_page_and_search_knows_it():
+    index = (SITE / "searchindex.js").read_text(encoding="utf-8")
+    for source in (ROOT / "notebooks").rglob("*.md"):
+        name = source.relative_to(ROOT / "notebooks").with_suffix("").as_posix()
+        assert (SITE / f"{name}.html").exists(), f"{name} has no page: run make book"
+        assert f'"{name}"' in index, f"search does not know {name}"
+
+
+@needs_site
+def test_every_ledger_row_can_be_linked_to_and_is_styled():
+    for source in (ROOT / "notebooks" / "articles").glob("*.md"):
+        rows = re.findall(r"^\*\*(A\d-\d+)\*\* · ", source.read_text(encoding="utf-8"), re.MULTILINE)
+        page = (SITE / "articles" / f"{source.stem}.html").read_text(encoding="utf-8")
+        styled = re.findall(r'<p class="verdict verdict-[a-z-]+" id="(a\d-\d+)">', page)
+        assert styled == [row.lower() for row in rows], source.name
+
+
+@needs_site
+def test_the_site_names_no_place_of_one_machine():
+    import sync
+
+    for path in PAGES:
+        match = sync.PLACES_OF_A_RUN.search(path.read_text(encoding="utf-8"))
+        assert not match, f"{path.relative_to(SITE)}: {match.group()}"
+
+
+# --------------------------------------------------------------------------------- in a browser
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+needs_browser = pytest.mark.skipif(
+    BROWSER is None, reason=f"no browser: none of {', '.join(BROWSERS)} is installed"
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, headless=True)
+        yield chromium
+        chromium.close()
+
+
+def visit(browser, address: str, scheme: str = "light"):
+    """Open a page; return it with what it asked of other addresses and what it complained of."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    asked, said = [], []
+    page.on(
+        "request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else asked.append(r.url)
+    )
+    page.on("requestfailed", lambda r: asked.append(f"failed: {r.url}"))
+    page.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: said.append(str(e)))
+    page.goto(address, wait_until="load")
+    page.wait_for_function(
+        "!window.MathJax || !MathJax.startup || !MathJax.startup.promise || "
+        "MathJax.startup.promise.then(() => true)"
+    )
+    return page, asked, said
+
+
+@needs_site
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_open_from_the_file_system(browser, scheme):
+    for path in PAGES:
+        page, asked, said = visit(browser, path.as_uri(), scheme)
+        name = path.relative_to(SITE)
+        assert asked == [], f"{name} asked for {asked}"
+        assert said == [], f"{name} said {said}"
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme, name
+        formulas, shown = page.locator(".math").count(), page.locator("mjx-container").count()
+        assert bool(formulas) == bool(shown), f"{name}: {formulas} formulas, {shown} typeset"
+        wrong = page.locator("mjx-merror, merror").all_text_contents()
+        assert wrong == [], f"{name}: formulas with an error: {wrong}"
+        width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert width <= 0, f"{name} is {width} pixels wider than the window"
+        page.context.close()
+
+
+@needs_site
+@needs_browser
+def test_search_works_from_the_file_system(browser):
+    page, asked, said = visit(browser, (SITE / "search.html").as_uri() + "?q=verdict")
+    page.wait_for_selector("#search-results li a", timeout=20_000)
+    assert asked == [] and said == []
+    target = page.locator("#search-results li a").first.get_attribute("href")
+    assert target and not REMOTE.match(target)
+    page.context.close()
