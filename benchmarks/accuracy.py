@@ -188,7 +188,7 @@ ROWS = [
     Row("categorical_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
     Row("sparse_categorical_crossentropy", numbered_shares, slope_unit="row"),
     Row("sparse_categorical_crossentropy", numbered_logits, LOGITS, value_unit="logits", slope_unit="logits"),
-    Row("categorical_generalized_cross_entropy", numbered_shares, {"q": 0.5}, value_unit="1"),
+    Row("categorical_generalized_cross_entropy", numbered_shares, {"q": 0.5}),
     Row("kl_divergence", distributions, value_unit="term"),
     Row("poisson", counts, value_unit="term", slope_unit="1"),
     Row("binary_focal_crossentropy", labelled_probabilities),
@@ -401,7 +401,7 @@ def page(results):
         [
             "# How exact the losses are",
             "",
-            f"Worst errors over {total} random samples, as `python -m benchmarks.accuracy` finds them. {text}",
+            f"Worst errors over {total} random samples, by `python -m benchmarks.accuracy`. {text}",
             "",
             *table(results),
             "",

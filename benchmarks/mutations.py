@@ -341,6 +341,7 @@ AT_0 = {
 }
 NEAR, FAR = "half = 0.5 * np.minimum(size, 2.0)", "cost = np.where(size < 2.0, near, far)"
 INDEX = "index = np.where(counts, labels, {})"
+NEVER = "log_probability = np.log(np.where(never, {}, probability))"
 BELIEF = "belief = np.clip(y_pred, EPSILON, {})"
 LARGEST = "largest = np.where(some, candidates.max(axis=1, keepdims=True), {})"
 FINITE = "finite = np.where(chosen.any(axis=1, keepdims=True), total, {})"
@@ -358,6 +359,8 @@ EQUIVALENT = {
         "at 0 both are 1",
     **{f"sparse_categorical_crossentropy: {INDEX.format(0)}  →  {INDEX.format(other)}":
         "an ignored sample's cost is set to 0, whichever class is looked up" for other in (1, -1)},
+    f"categorical_generalized_cross_entropy: {NEVER.format(1.0)}  →  {NEVER.format(2.0)}":
+        "any number above 0 will do: its cost is set to 1/q, two lines on",
     f"kl_divergence_gradient: {BELIEF.format(1.0)}  →  {BELIEF.format(2.0)}":
         "above 1 the slope is set to 0, two lines on",
     "power_slope: safe = np.where(endless, 1.0, base)  →  safe = np.where(endless, 2.0, base)":

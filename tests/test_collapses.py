@@ -96,7 +96,9 @@ def tversky(case):
 
 
 def generalized(case):
-    """Towards 0: cross-entropy. Towards 1: what the true class lacks to a probability of 1."""
+    """Towards 0: cross-entropy. Towards 1: what the true class lacks. At a probability of 0: exactly 1/q."""
+    with np.errstate(all="raise"):
+        assert (case.changed(y_pred=0 * case.y_pred).values == 1 / case.settings["q"]).all()
     truth = np.take_along_axis(case.y_pred, case.y_true[..., np.newaxis], -1).squeeze(-1)
     np.testing.assert_allclose(with_settings(case, q=1e-7).values, -np.log(truth), rtol=0, atol=1e-6)
     np.testing.assert_allclose(with_settings(case, q=1 - 1e-7).values, 1 - truth, rtol=0, atol=1e-6)
