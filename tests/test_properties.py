@@ -66,7 +66,7 @@ def test_value_and_gradient_equal_those_of_keras(name, data):
 
 
 @each_loss
-@random_cases(30, data=st.data())
+@random_cases(20, data=st.data())
 def test_functions_equal_those_of_keras(name, data):
     function_agrees_with_keras(data.draw(cases(name)))
 
@@ -129,7 +129,7 @@ def test_slope_of_a_power_at_0():
 
 
 @each_loss
-@random_cases(40, data=st.data())
+@random_cases(30, data=st.data())
 def test_gradient_equals_central_differences(name, data):
     has_true_slope(data.draw(cases(name, calm=True)))
 
