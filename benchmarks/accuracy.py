@@ -11,7 +11,6 @@ formula in float64 can know a difference better than the terms it is made of.
 """
 
 import argparse
-import os
 import sys
 import warnings
 from dataclasses import dataclass, field
@@ -189,7 +188,7 @@ ROWS = [
     Row("categorical_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
     Row("sparse_categorical_crossentropy", numbered_shares, slope_unit="row"),
     Row("sparse_categorical_crossentropy", numbered_logits, LOGITS, value_unit="logits", slope_unit="logits"),
-    Row("categorical_generalized_cross_entropy", numbered_shares, {"q": 0.5}, value_unit="1"),
+    Row("categorical_generalized_cross_entropy", numbered_shares, {"q": 0.5}),
     Row("kl_divergence", distributions, value_unit="term"),
     Row("poisson", counts, value_unit="term", slope_unit="1"),
     Row("binary_focal_crossentropy", labelled_probabilities),
@@ -333,7 +332,8 @@ def lossbook_answers(row, labels, predictions):
 
 def keras_answers(row, labels, predictions):
     """Return value and slope of each sample, by Keras with TensorFlow in float64."""
-    keras, tf = load_keras()
+    from lossbook.engines import keras, tf  # loaded only where Keras is measured
+
     settings = dict(row.settings)
     if row.name == "tversky":  # Keras 3.15.1 swaps the two: ask for what it documents
         settings.update(alpha=row.settings["beta"], beta=row.settings["alpha"])
@@ -352,17 +352,6 @@ def ask(tf, loss, y_true, y_pred):
         tape.watch(point)
         values = loss(y_true, point)
     return values.numpy(), tape.gradient(values, point).numpy()
-
-
-def load_keras():
-    """Import Keras and TensorFlow without their messages."""
-    try:
-        from lossbook.engines import keras, tf
-    except ModuleNotFoundError:  # TEMPORARY: until lossbook/engines.py is merged
-        os.environ.update(TF_ENABLE_ONEDNN_OPTS="0", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
-        import keras
-        import tensorflow as tf
-    return keras, tf
 
 
 # --- the table -----------------------------------------------------------------------------------
@@ -412,7 +401,7 @@ def page(results):
         [
             "# How exact the losses are",
             "",
-            f"Worst errors over {total} random samples (`python -m benchmarks.accuracy` makes this page). {text}",
+            f"Worst errors over {total} random samples, by `python -m benchmarks.accuracy`. {text}",
             "",
             *table(results),
             "",

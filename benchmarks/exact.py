@@ -34,7 +34,7 @@ def mean_squared_logarithmic_error(y, p):
     return mp.log((1 + max(p, TINY)) / (1 + max(y, TINY))) ** 2
 
 
-def huber(y, p, delta=mpf(1)):
+def huber(y, p, delta=1):
     size = abs(p - y)
     return size**2 / 2 if size <= delta else delta * (size - delta / 2)
 
@@ -49,7 +49,7 @@ def binary_crossentropy(y, p, from_logits=False):
     return -y * mp.log(p) - (1 - y) * mp.log(1 - p)
 
 
-def binary_focal_crossentropy(y, p, gamma=mpf(2), from_logits=False):
+def binary_focal_crossentropy(y, p, gamma=2, from_logits=False):
     yes, no = (1 / (1 + mp.exp(-p)), 1 / (1 + mp.exp(p))) if from_logits else (p, 1 - p)
     return (y * no + (1 - y) * yes) ** gamma * binary_crossentropy(y, p, from_logits)
 
@@ -80,7 +80,7 @@ def categorical_crossentropy(y, p, from_logits=False):
     return -mp.fsum(a * b for a, b in zip(y, log_shares(p, from_logits), strict=True) if a)
 
 
-def categorical_focal_crossentropy(y, p, alpha=mpf(0.25), gamma=mpf(2), from_logits=False):
+def categorical_focal_crossentropy(y, p, alpha=0.25, gamma=2, from_logits=False):
     logs = log_shares(p, from_logits)
     return -mp.fsum(alpha * (-mp.expm1(b)) ** gamma * a * b for a, b in zip(y, logs, strict=True) if a)
 
@@ -136,7 +136,7 @@ def ctc(y, p):
 # --- a batch against itself ----------------------------------------------------------------
 
 
-def circle(labels, points, gamma=mpf(80), margin=mpf(0.4)):
+def circle(labels, points, gamma=80, margin=0.4):
     """Return one value for each row of the batch."""
     values = []
     for i, own in enumerate(points):

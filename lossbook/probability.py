@@ -667,9 +667,10 @@ def kl_divergence(y_true, y_pred):
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
     belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
-    gap = truth - belief  # positive where too little is believed
-    factor = np.log1p(np.abs(gap) / np.minimum(truth, belief))  # log of more / less
-    excess = np.sign(gap) * factor  # log(truth / belief), nats per event
+    gap = (truth - belief) / belief  # how much too little is believed
+    near = np.log1p(gap)  # exact where the two are alike
+    far = np.log(truth / belief)  # exact where they are not
+    excess = np.where(np.abs(gap) < 0.5, near, far)  # nats too many, per event
     weighted = truth * excess  # events as often as they happen
     value = weighted.sum(axis=-1)  # one number per sample
     return value

@@ -56,7 +56,7 @@ PARAMETERS = {
     "gamma": st.sampled_from([0.0, 1.0, 1.5, 2.0, 3.0]),
     "ignore_class": st.sampled_from([None, 0, 1, -1]),
     "label_smoothing": st.sampled_from([0.0, 0.1, 0.5, 1.0]),
-    "margin": st.sampled_from([0.1, 0.4]),
+    "margin": st.sampled_from([0.1, 0.4, 0.0, -0.2, -1.0]),
     "q": st.sampled_from([0.1, 0.5, 0.9]),
     "remove_diagonal": st.booleans(),
 }
@@ -94,21 +94,24 @@ def some(rng, shape, share=0.3):
 
 
 def reals(rng, shape, settings, calm):
-    """Misses of every size; exact ones, and misses of exactly 1/2, 1, …, where not calm."""
+    """Misses of every size; none, misses of exactly 1/2, 1, …, and very large ones where not calm."""
     y_true, y_pred = rng.normal(0, 2, shape), rng.normal(0, 2, shape)
     if calm:
         return y_true, y_true + away(
             y_pred - y_true, [0, settings.get("delta", 0), -settings.get("delta", 0)]
         )
+    y_pred = np.where(some(rng, shape, 0.1), 200 * y_pred, y_pred)
     return np.round(2 * y_true) / 2, np.where(some(rng, shape), np.round(2 * y_pred) / 2, y_pred)
 
 
 def positives(rng, shape, settings, calm):
-    """Amounts; targets of 0 and negative predictions where not calm."""
+    """Amounts; exact predictions, targets of 0 and negative predictions where not calm."""
     y_true, y_pred = rng.uniform(0.1, 5, shape), rng.uniform(0.1, 5, shape)
     if calm:
         return y_true, y_true + away(y_pred - y_true, [0])
-    return np.where(some(rng, shape, 0.1), 0.0, y_true), np.where(some(rng, shape), -y_pred, y_pred)
+    y_true = np.where(some(rng, shape, 0.1), 0.0, y_true)
+    y_pred = np.where(some(rng, shape, 0.2), y_true, y_pred)
+    return y_true, np.where(some(rng, shape), -y_pred, y_pred)
 
 
 def yes_or_no(rng, shape, settings, calm):
@@ -171,7 +174,8 @@ def distributions(rng, shape, settings, calm):
     """Numbers from 0 to 1, and some beyond on both sides where not calm."""
     if calm:
         return rng.uniform(0, 1, shape), rng.uniform(0.02, 0.98, shape)
-    return rng.uniform(-0.1, 1.1, shape), rng.uniform(-0.1, 1.1, shape)
+    y_pred = np.where(some(rng, shape, 0.1), 0.0, rng.uniform(-0.1, 1.1, shape))
+    return rng.uniform(-0.1, 1.1, shape), y_pred
 
 
 def counts(rng, shape, settings, calm):
@@ -207,6 +211,7 @@ def vectors(rng, shape, settings, calm):
     if calm:
         return y_true, y_pred
     rows = (*shape[:-1], 1)
+    y_true = np.where(some(rng, rows, 0.2), rng.choice([0.0, 1e-9], rows), 1.0) * y_true
     return y_true, np.where(some(rng, rows, 0.2), rng.choice([0.0, 1e-9], rows), 1.0) * y_pred
 
 
@@ -219,16 +224,19 @@ def regions(rng, shape, settings, calm):
 
 
 def embeddings(rng, shape, settings, calm):
-    """Labels, some of them alone, and embeddings of length 1; also longer ones where not calm."""
+    """Labels, some of them alone, and embeddings of length 1; longer ones, alike ones, right angles where not calm."""
     y_true = rng.integers(0, 1 + shape[0] // 2, shape[0])
     y_pred = rng.normal(size=shape)
     unit = y_pred / np.linalg.norm(y_pred, axis=-1, keepdims=True)
-    gap = 1.0 - 0.81 * unit @ unit.T + np.eye(shape[0])  # distances, those of a sample to itself aside
-    if calm and min(np.abs(gap).min(), np.abs(1 + settings["margin"] - gap).min()) < 0.01:
+    gap = 1.0 - 0.81 * unit @ unit.T  # distances
+    kinks = [0, -settings["margin"], 1 + settings["margin"]]
+    if calm and min(np.abs(gap - kink).min() for kink in kinks) < 0.01:
         return embeddings(rng, shape, settings, calm)  # too near a kink: draw again
     if calm:
         return y_true, 0.9 * unit  # a distance of 0 to itself is a kink, too
-    return y_true, unit if rng.random() < 0.5 else 2 * unit
+    axes = np.eye(shape[1])[rng.integers(0, shape[1], shape[0])]  # distances of exactly 0 and 1
+    kinked = settings["margin"] in (0.0, -1.0)  # these kinks lie at the distances 1 and 0
+    return y_true, axes if kinked else [unit, 2 * unit, axes][rng.integers(3)]
 
 
 def recordings(rng, shape, settings, calm):

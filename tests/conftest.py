@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from random_cases import counted, pytest_terminal_summary  # noqa: F401  (a fixture and a hook)
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book"))
 
-from random_cases import counted, pytest_terminal_summary  # noqa: E402, F401
 from sync import KERNEL_ENV  # noqa: E402
 
 for name, value in KERNEL_ENV.items():

@@ -96,7 +96,9 @@ def tversky(case):
 
 
 def generalized(case):
-    """Towards 0: cross-entropy. Towards 1: what the true class lacks to a probability of 1."""
+    """Towards 0: cross-entropy. Towards 1: what the true class lacks. At a probability of 0: exactly 1/q."""
+    with np.errstate(all="raise"):
+        assert (case.changed(y_pred=0 * case.y_pred).values == 1 / case.settings["q"]).all()
     truth = np.take_along_axis(case.y_pred, case.y_true[..., np.newaxis], -1).squeeze(-1)
     np.testing.assert_allclose(with_settings(case, q=1e-7).values, -np.log(truth), rtol=0, atol=1e-6)
     np.testing.assert_allclose(with_settings(case, q=1 - 1e-7).values, 1 - truth, rtol=0, atol=1e-6)
@@ -186,10 +188,16 @@ def one_frame(case):
 
 
 def direction(case):
-    """Twice as long, the same direction: the same value, half the slope."""
-    longer = case.changed(y_pred=2 * case.y_pred)
-    assert_close(longer.values, case.values, ROUNDING)
-    assert_close(longer.value_and_gradient()[1], case.value_and_gradient()[1] / 2, ROUNDING)
+    """Longer by any factor, the same direction: the same value, and a slope smaller by that factor."""
+    axis = case.settings["axis"]
+    flat = np.arange(case.y_pred.shape[axis]) == 0  # one coordinate at 0, unless it is the only one
+    shape = np.ones(case.y_pred.ndim, int)
+    shape[axis] = -1
+    y_pred = np.where(flat.reshape(shape) & (flat.size > 1), 0.0, case.y_pred)
+    for sign, factor in ((1, 2.0), (1, 1e200), (-1, 1e200)):
+        short, longer = (case.changed(y_pred=sign * by * np.abs(y_pred)) for by in (1, factor))
+        assert_close(longer.values, short.values, ROUNDING)
+        assert_close(factor * longer.value_and_gradient()[1], short.value_and_gradient()[1], ROUNDING)
 
 
 # --- all of them on random cases ------------------------------------------------------------------

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-
 from test_losses import CASES
 
 import lossbook

@@ -378,7 +378,14 @@ def test_circle_gradient_with_references_equals_keras_and_central_differences():
 
 KNOWN = [
     # loss, labels, predictions, parameters, value, where it is from
-    ("categorical_generalized_cross_entropy", [0], [[0.0, 1.0]], {"q": 0.5}, [2.0], "1/q, the most it can be"),
+    (
+        "categorical_generalized_cross_entropy",
+        [0],
+        [[0.0, 1.0]],
+        {"q": 0.5},
+        [2.0],
+        "1/q, the most it can be",
+    ),
     ("log_cosh", [[0.0]], [[1e30]], {}, [1e30], "log cosh x = |x| - log 2 for large x"),
     (
         "log_cosh",

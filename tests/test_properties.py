@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from cases import BATCHES, NUMBERED, cases, fill, spread, summed_axes
+from cases import BATCHES, NUMBERED, Case, cases, fill, spread, summed_axes
 from claims import CLAIMS, claim_of
 from hypothesis import assume
 from hypothesis import strategies as st
-from oracles import EXACT, KERAS_ERRS, ask_keras, assert_close, slope_by_differences
+from oracles import EXACT, KERAS_ERRS, ask_keras, ask_keras_function, assert_close, slope_by_differences
 from random_cases import random_cases
 
 from lossbook import CATALOGUE
+from lossbook.focal import power_slope
 from lossbook.probability import sigmoid, softmax
 
 each_loss = pytest.mark.parametrize("name", CATALOGUE)
@@ -26,6 +27,18 @@ def agrees_with_keras(case, answer=None):
     assert value.dtype == slope.dtype == case.y_pred.dtype
     tolerance = max(EXACT[case.y_pred.dtype.name], KERAS_ERRS.get(case.name, 0))
     assert_close(value, their_value, tolerance)
+    assert_close(slope, their_slope, tolerance)
+
+
+def function_agrees_with_keras(case, answer=None, **further):
+    """Assert that the functions give Keras's values and slopes, and that nothing overflows on the way."""
+    their_values, their_slope = ask_keras_function(case, **further) if answer is None else answer
+    with np.errstate(divide="raise", invalid="raise", over="raise"):
+        values = case.spec.function(case.y_true, case.y_pred, **case.settings, **further)
+        slope = case.spec.gradient(case.y_true, case.y_pred, **case.settings, **further)
+    assert values.dtype == slope.dtype == case.y_pred.dtype
+    tolerance = max(EXACT[case.y_pred.dtype.name], KERAS_ERRS.get(case.name, 0))
+    assert_close(values, their_values, tolerance)
     assert_close(slope, their_slope, tolerance)
 
 
@@ -53,7 +66,70 @@ def test_value_and_gradient_equal_those_of_keras(name, data):
 
 
 @each_loss
-@random_cases(40, data=st.data())
+@random_cases(20, data=st.data())
+def test_functions_equal_those_of_keras(name, data):
+    function_agrees_with_keras(data.draw(cases(name)))
+
+
+def references_of(case, seed):
+    """Draw further embeddings to compare those of a case with: a few more than there are, or fewer."""
+    rng = np.random.default_rng(seed)
+    count, width = len(case.y_pred) + rng.integers(-1, 3), case.y_pred.shape[1]
+    references = rng.normal(size=(count, width)).astype(case.y_pred.dtype)
+    return {"ref_labels": rng.integers(0, 3, count), "ref_embeddings": references}
+
+
+@random_cases(30, case=cases("circle"), seed=seeds)
+def test_circle_with_references_equals_that_of_keras(case, seed):
+    function_agrees_with_keras(case, **references_of(case, seed))
+
+
+def on_the_clips(name):
+    """Return cases whose only prediction lies exactly on a clip, in float32, where Keras's is the same number."""
+    low, high = np.float32(1e-7), np.float32(1 - 1e-7)
+    far = np.float32(1.0)
+    places = {
+        "mean_squared_logarithmic_error": [([1], [low])],
+        "binary_crossentropy": [([1], [low]), ([0], [high])],
+        "binary_focal_crossentropy": [([1], [low]), ([0], [high])],
+        "sparse_categorical_crossentropy": [(0, [low, far]), (0, [high, far])],
+        "categorical_crossentropy": [([1, 0], [low, high]), ([0, 1], [low, high])],
+        "categorical_focal_crossentropy": [([1, 0], [low, high]), ([0, 1], [low, high])],
+        "kl_divergence": [([0.5], [low]), ([0.5], [far])],
+        "cosine_similarity": [([1, 1], [low, 0])],
+    }
+    settings = {key: one.default for key, one in CATALOGUE[name].parameters.items()}
+    if name == "categorical_focal_crossentropy":
+        settings["gamma"] = 0.0  # with focus the slope near 1 is too small to tell from none
+    for y_true, y_pred in places.get(name, []):
+        labels = np.array([y_true], dtype="int64" if np.ndim(y_true) == 0 else "float32")
+        yield Case(name, settings, labels, np.array([y_pred], dtype="float32"))
+
+
+@pytest.mark.parametrize(
+    "case", [case for name in CATALOGUE for case in on_the_clips(name)], ids=lambda case: case.name
+)
+def test_slope_on_a_clip_is_that_of_tensorflow(case):
+    agrees_with_keras(case)
+
+
+def slope_of_a_power_at_0():
+    """Assert what the focal losses need of a power's slope at 0: the true one, or 0 where it has no bound."""
+    with np.errstate(all="raise"):
+        assert [float(power_slope(np.zeros(1), exponent)[0]) for exponent in (0.0, 0.5, 1.0, 2.0)] == [
+            0,
+            0,
+            1,
+            0,
+        ]
+
+
+def test_slope_of_a_power_at_0():
+    slope_of_a_power_at_0()
+
+
+@each_loss
+@random_cases(30, data=st.data())
 def test_gradient_equals_central_differences(name, data):
     has_true_slope(data.draw(cases(name, calm=True)))
 
