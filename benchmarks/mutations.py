@@ -348,7 +348,14 @@ FINITE = "finite = np.where(chosen.any(axis=1, keepdims=True), total, {})"
 TOTAL = "result = np.where(some, largest + np.log(np.where(some, total, {})), -np.inf)"
 COLUMN = "given = np.asarray(upstream, dtype=points.dtype).reshape({}, 1)"
 
+ALIKE = "excess = np.where({}, near, far)"
+BOTH_EXACT = {
+    f"kl_divergence: {ALIKE.format('np.abs(gap) < 0.5')}  →  {ALIKE.format(other)}"
+    for other in ("np.abs(gap) <= 0.5", "gap < 0.5", "np.abs(gap) < 1.0")
+}
+
 EQUIVALENT = {
+    **dict.fromkeys(BOTH_EXACT, "near and far are one function: they differ in their last digits alone"),
     **dict.fromkeys(LOOSER, "a clipped share has the slope 0, two lines on"),
     **dict.fromkeys(AT_0, "at a logit of 0 it is multiplied by 0"),
     f"log_cosh: {NEAR}  →  half = -0.5 * np.minimum(size, 2.0)": "only its square is used",
