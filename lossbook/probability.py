@@ -668,7 +668,7 @@ def kl_divergence(y_true, y_pred):
     truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
     belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
     gap = (truth - belief) / belief  # how much too little is believed
-    near = np.log1p(gap)  # exact where the two are alike
+    near = np.log1p(np.maximum(gap, -0.5))  # exact where the two are alike
     far = np.log(truth / belief)  # exact where they are not
     excess = np.where(np.abs(gap) < 0.5, near, far)  # nats too many, per event
     weighted = truth * excess  # events as often as they happen

@@ -1,5 +1,7 @@
 """The frame every loss shares: weights, masks, reductions, types, and what it refuses."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,14 @@ def test_floating_types_are_kept_and_others_become_float64():
     assert lossbook.mean_absolute_error([[0, 0]], half).dtype == np.float16
     value, slope = lossbook.MeanAbsoluteError().value_and_gradient([[0, 0]], half)
     assert value.dtype == slope.dtype == np.float16
+
+
+def test_no_warning_comes_from_a_branch_that_is_not_taken():
+    never, certain = np.float32([[0.0, 1.0]]), np.float32([[1.0, 1e-30]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values = lossbook.kl_divergence(never, certain)
+    assert values == pytest.approx(16.118095, rel=1e-6)  # -log(1e-7)
 
 
 def test_ranks_are_aligned_as_keras_does():
