@@ -349,16 +349,13 @@ TOTAL = "result = np.where(some, largest + np.log(np.where(some, total, {})), -n
 COLUMN = "given = np.asarray(upstream, dtype=points.dtype).reshape({}, 1)"
 
 ALIKE = "excess = np.where({}, near, far)"
-BOTH_EXACT = {
-    f"kl_divergence: {ALIKE.format('np.abs(gap) < 0.5')}  →  {ALIKE.format(other)}"
-    for other in ("np.abs(gap) <= 0.5", "np.abs(gap) < 1.0")
-}
+BOTH_EXACT = f"kl_divergence: {ALIKE.format('np.abs(gap) < 0.5')}  →  {ALIKE.format('np.abs(gap) <= 0.5')}"
 BOUNDED = "kl_divergence: near = np.log1p(np.maximum(gap, -0.5))  →  near = np.log1p({})"
 UNBOUNDED = {BOUNDED.format(other) for other in ("gap", "np.maximum(gap, -1.0)")}
 
 EQUIVALENT = {
     **dict.fromkeys(UNBOUNDED, "below -0.5 near is not used: the bound only keeps it from warning"),
-    **dict.fromkeys(BOTH_EXACT, "near and far are one function: they differ in their last digits alone"),
+    BOTH_EXACT: "at 0.5 near and far give the same",
     **dict.fromkeys(LOOSER, "a clipped share has the slope 0, two lines on"),
     **dict.fromkeys(AT_0, "at a logit of 0 it is multiplied by 0"),
     f"log_cosh: {NEAR}  →  half = -0.5 * np.minimum(size, 2.0)": "only its square is used",
