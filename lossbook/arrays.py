@@ -11,6 +11,8 @@ import numpy as np
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, so that their logarithm is finite (Keras's value)."""
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 # --- arrays -------------------------------------------------------------------------------
 
@@ -44,6 +46,8 @@ def as_float(name, given):
     >>> as_float("y_pred", [1, 2]).dtype
     dtype('float64')
     """
+    if type(given) is np.ndarray and (given.dtype is _FLOAT32 or given.dtype is _FLOAT64):
+        return given  # nearly always, and then at no cost
     try:
         array = np.asarray(given)
     except ValueError:
@@ -96,7 +100,8 @@ def as_pair(y_true, y_pred, axis=-1):
     """
     predictions = as_float("y_pred", y_pred)
     labels = as_float("y_true", y_true)
-    labels, predictions = align_ranks(labels, predictions)
+    if labels.shape != predictions.shape:
+        labels, predictions = align_ranks(labels, predictions)
     if labels.shape != predictions.shape:
         raise ValueError(
             f"Received y_true of shape {labels.shape} and y_pred of shape {predictions.shape}; "
@@ -105,6 +110,8 @@ def as_pair(y_true, y_pred, axis=-1):
         )
     check_not_empty("y_pred", predictions)
     check_axis(axis, predictions)
+    if labels.dtype is predictions.dtype:
+        return labels, predictions
     return labels.astype(predictions.dtype, copy=False), predictions
 
 
@@ -205,6 +212,30 @@ def align_ranks(labels, predictions):
     return labels, predictions
 
 
+def mean_of(numbers, axis=-1):
+    """Return the mean along an axis: what ``numbers.mean(axis)`` returns, in half its time.
+
+    Examples
+    --------
+    >>> mean_of(np.array([[1.0, 3.0], [2.0, 4.0]]))
+    array([2., 3.])
+    """
+    return np.add.reduce(numbers, axis) / numbers.shape[axis]
+
+
+def in_parts(array, size=16 * 1024):
+    """Yield the entries of an array in parts of one axis, small enough to stay in cache.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in in_parts(np.array([[1, 2], [3, 4]]), size=3)]
+    [[1, 2, 3], [4]]
+    """
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, size):
+        yield flat[start : start + size]
+
+
 def is_float(dtype):
     """Tell whether a type is a floating type, ``bfloat16`` included.
 
@@ -300,7 +331,8 @@ def check_not_empty(name, array):
 
 def check_axis(axis, array):
     """Raise a ValueError where an array has no such axis."""
-    if not isinstance(axis, Integral) or isinstance(axis, bool) or not -array.ndim <= axis < array.ndim:
+    is_whole = type(axis) is int or isinstance(axis, Integral) and not isinstance(axis, bool)
+    if not is_whole or not -array.ndim <= axis < array.ndim:
         raise ValueError(
             f"Received axis={axis!r} for y_pred of shape {array.shape}; expected a whole number from "
             f"{-array.ndim} to {array.ndim - 1}. The last axis is -1."

@@ -11,6 +11,7 @@ from lossbook.arrays import (
     check_parameters,
     check_rate,
     check_row_sums,
+    mean_of,
 )
 from lossbook.base import Loss
 from lossbook.registry import gradient_of, loss, mask_of
@@ -131,6 +132,7 @@ def log_softmax(logits, axis=-1):
     r"\bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
     source="good1952rational",
     aliases=("bce", "BCE"),
+    cut="mean",
 )
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Charge each yes-or-no prediction the negative log of the probability it gave to the truth.
@@ -180,7 +182,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
         yes = target * np.log(probability)  # counts where the label is 1
         no = (1 - target) * np.log1p(-probability)  # counts where the label is 0
         cost = -(yes + no)  # per number, in nats
-    value = cost.mean(axis=axis)  # one number per sample
+    value = mean_of(cost, axis)  # one number per sample
     return value
 
 
@@ -246,6 +248,7 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
     formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad "
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="good1952rational",
+    cut="rows",
 )
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Charge each sample the negative log of the probability it gave to its true class.
@@ -396,6 +399,7 @@ def is_labelled(labels, scores, axis=-1):
     formula=r"\ell_i = -\log \frac{\hat q_{i k_i}}{\sum_m \hat q_{im}}, \qquad "
     r"\hat q_{im} = \min(\max(\hat y_{im}, \varepsilon), 1 - \varepsilon)",
     source="good1952rational",
+    cut="rows",
 )
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """Charge each sample the negative log of the probability of its class, given as a number.
@@ -532,6 +536,7 @@ class SparseCategoricalCrossentropy(
 @loss(
     formula=r"\ell_i = \frac{1 - \hat y_{i k_i}^{\,q}}{q}, \qquad 0 < q < 1",
     source="zhang2018generalized",
+    cut="rows",
 )
 def categorical_generalized_cross_entropy(y_true, y_pred, q):
     """Charge a wrong label a bounded price, between cross-entropy and the absolute error.
@@ -636,6 +641,7 @@ class CategoricalGeneralizedCrossEntropy(
     r"\bar v = \min(\max(v, \varepsilon), 1)",
     source="kullback1951information",
     aliases=("kld", "KLD", "kullback_leibler_divergence"),
+    cut="sum",
 )
 def kl_divergence(y_true, y_pred):
     """Charge what it costs, in nats, to believe one distribution while another holds.
@@ -721,6 +727,7 @@ class KLDivergence(Loss, function=kl_divergence):
 @loss(
     formula=r"\ell_i = \frac{1}{D} \sum_j \bigl( \hat y_{ij} - y_{ij} \log(\hat y_{ij} + \varepsilon) \bigr)",
     source="nelder1972generalized",
+    cut="mean",
 )
 def poisson(y_true, y_pred):
     """Charge a predicted mean count the negative log-likelihood of the count that came.
@@ -758,7 +765,7 @@ def poisson(y_true, y_pred):
     log_rate = np.log(y_pred + EPSILON)  # finite even at a rate of 0
     reward = y_true * log_rate  # counts favour high rates
     cost = y_pred - reward  # and high rates cost
-    value = cost.mean(axis=-1)  # one number per sample
+    value = mean_of(cost)  # one number per sample
     return value
 
 
