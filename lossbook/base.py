@@ -12,6 +12,9 @@ from lossbook.registry import own_parameters, spec_of
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 """The ways to make one number of a batch, as Keras 3 names them."""
 
+_AVERAGES = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+"""Those that average; without weights and mask they are one and the same."""
+
 
 # --- from values to one number ------------------------------------------------------------
 
@@ -57,6 +60,11 @@ def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_bat
     average = total / divisor if divisor else 0.0  # 0 where nothing counts
     loss = values.dtype.type(average)  # back in the type of the values
     return loss
+
+
+def _mean_in_float64(values):
+    """Return what :func:`reduce_values` does where all values count alike, at once."""
+    return values.dtype.type(np.add.reduce(values, axis=None, dtype=np.float64) / values.size)
 
 
 def weights_and_divisor(values, sample_weight=None, mask=None, reduction="sum_over_batch_size"):
@@ -244,7 +252,7 @@ class Loss:
 
     def mask_of(self, values, y_true, y_pred, mask=None):
         """Return the caller's mask, narrowed by the mask the loss makes itself; None where all count."""
-        own = spec_of(self.function).mask if self.function else None
+        own = self.spec.mask if self.spec else None
         made = own(values, y_true, y_pred, **self.parameters) if own else None
         if made is None or mask is None:
             return made if mask is None else mask
@@ -324,10 +332,11 @@ class Loss:
                 f"Received a request for the gradient of {type(self).__name__}; expected a subclass that "
                 "defines call_gradient(y_true, y_pred, upstream). Values alone need only call."
             )
-        spec = spec_of(self.function)
-        if spec.couples_samples:
-            return spec.gradient(y_true, y_pred, **self.parameters, upstream=upstream)
-        slope = spec.gradient(y_true, y_pred, **self.parameters)
+        if self.spec.couples_samples:
+            return self.spec.gradient(y_true, y_pred, **self.parameters, upstream=upstream)
+        slope = self.spec.gradient(y_true, y_pred, **self.parameters)
+        if np.ndim(upstream) == 0:  # one number for all
+            return slope * slope.dtype.type(upstream)
         summed = tuple(range(upstream.ndim - slope.ndim, 0))  # the last axes, unless one is named
         return slope * np.expand_dims(upstream, self.parameters.get("axis", summed))
 
@@ -348,12 +357,17 @@ class Loss:
         """Evaluate the batch as it is: one call of the function, one of its gradient."""
         values = as_float("values", self.call(y_true, y_pred))
         mask = self.mask_of(values, y_true, y_pred, mask)
-        result = as_given(reduce_values(values, sample_weight, mask, self.reduction), y_pred)
+        if sample_weight is None and mask is None and self.reduction in _AVERAGES:
+            result, upstream = _mean_in_float64(values), 1.0 / values.size
+        else:
+            result = reduce_values(values, sample_weight, mask, self.reduction)
+            weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
+            upstream = weights / divisor if divisor else np.zeros_like(values)
+        result = as_given(result, y_pred)
         if not sloped:
             return result, None
-        weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
-        upstream = weights / divisor if divisor else np.zeros_like(values)
-        upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
+        if not self._may_cut or isinstance(upstream, np.ndarray):  # one for each value
+            upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
         slope = self.call_gradient(y_true, y_pred, upstream).astype(values.dtype, copy=False)
         return result, as_given(slope, y_pred)
 
@@ -372,8 +386,11 @@ class Loss:
             slope = slope if room is None else room.reshape(slope.shape)
         if not batch.fill(values, slope, upstream):
             return None
-        result = as_given(reduce_values(values, sample_weight, mask, self.reduction), y_pred)
-        return result, slope if slope is None else as_given(slope, y_pred)
+        if sample_weight is None and mask is None and self.reduction in _AVERAGES:
+            result = _mean_in_float64(values)
+        else:
+            result = reduce_values(values, sample_weight, mask, self.reduction)
+        return as_given(result, y_pred), slope if slope is None else as_given(slope, y_pred)
 
     def _of_one_row(self, y_true, y_pred, sloped, room):
         """Evaluate a batch as one long row; None where that cannot be done, or the sum is not finite."""

@@ -29,8 +29,8 @@ import numpy as np
 from lossbook.arrays import align_ranks, is_float
 from lossbook.registry import spec_of, spec_of_gradient
 
-BLOCK = 64 * 1024
-"""Bytes of predictions in a block: with a few arrays of that size, memory is reused and not mapped anew."""
+BLOCK = 96 * 1024
+"""Bytes of the predictions (or labels, if wider) in a block. From 128 KiB on, glibc maps each array anew."""
 
 SHORT_ROW = 32
 """Rows with fewer numbers than this are laid out column by column."""
@@ -49,7 +49,7 @@ class fast:
     ``with``. What it changes in the process:
 
     - `threads` threads start and stay, waiting, until the mode ends;
-    - a block takes `block` bytes and not 64 KiB, so each thread uses a few times that;
+    - a block takes `block` bytes and not 96 KiB, so each thread uses a few times that;
     - with `prime`, the C library is taught once to keep freed memory up to 32 MiB a
       piece instead of handing it back: the process's own memory stays larger by some
       tens of MiB, in all its parts and not only here, and that cannot be undone.
@@ -185,6 +185,13 @@ class Batch:
         """The floating type that values and slopes come in."""
         return computed_in(self.predictions.dtype)
 
+    @property
+    def widest(self):
+        """Bytes of a number, of labels or predictions; labels that are no floats are computed as float64."""
+        labels = self.labels.dtype.itemsize if is_float(self.labels.dtype) else 8
+        alike = self.labels.shape == self.predictions.shape
+        return max(self.dtype.itemsize, labels if alike else 0)
+
     def empty_values(self):
         """Make room for one value for each row."""
         return np.empty(self.predictions.shape[:-1], self.dtype)
@@ -213,7 +220,7 @@ class Batch:
         """
         rows, width = self.predictions.shape[:-1], self.predictions.shape[-1]
         slopes = None if slopes is None else np.moveaxis(slopes, self.axis, -1)
-        limit = _block // self.dtype.itemsize  # numbers in a block
+        limit = max(1, _block // self.widest)  # numbers in a block
         if width <= limit or self.spec.cut == "rows":
             upstream = np.asarray(upstream, self.dtype)
             upstream = upstream[..., np.newaxis] if upstream.ndim else upstream
@@ -232,7 +239,7 @@ class Batch:
         pieces = [slice(start, min(start + limit, width)) for start in range(0, width, limit)]
         parts = np.array([(piece.stop - piece.start) / width for piece in pieces])
         parts = parts if self.spec.cut == "mean" else np.ones(len(pieces))
-        found = np.empty((*rows, len(pieces)))  # in float64: their sum is long
+        found = np.empty((*rows, len(pieces)), np.result_type(np.float64, self.dtype))  # for a long sum
         weights = np.broadcast_to(np.asarray(upstream)[..., np.newaxis] * parts, found.shape)
 
         def work_on_piece(place):

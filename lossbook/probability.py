@@ -11,7 +11,10 @@ from lossbook.arrays import (
     check_parameters,
     check_rate,
     check_row_sums,
+    chosen_among,
+    laid_along,
     mean_of,
+    unless_ignored,
 )
 from lossbook.base import Loss
 from lossbook.registry import gradient_of, loss, mask_of
@@ -390,8 +393,7 @@ def is_labelled(labels, scores, axis=-1):
     array([[False, False,  True]])
     """
     places = np.arange(scores.shape[axis])  # 0, 1, 2, … along the classes
-    columns = np.expand_dims(places, tuple(range(1, scores.ndim)))  # as a column
-    hot = np.moveaxis(columns, 0, axis) == labels  # True at the class named
+    hot = laid_along(places, scores, axis) == labels  # True at the class named
     return hot
 
 
@@ -440,15 +442,15 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     labels, scores = as_labels(y_true, y_pred, axis)  # class numbers and scores
     check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
-    counts = labels != ignore_class  # False where the class is ignored
+    counts = unless_ignored(labels, ignore_class)  # False where the class is ignored
     index = np.where(counts, labels, 0)  # where to look in each row
     if from_logits:
         log_probability = log_softmax(scores, axis)  # exact, however large the scores
-        cost = -np.take_along_axis(log_probability, index, axis)  # in nats
+        cost = -chosen_among(log_probability, index, axis)  # in nats
     else:
         probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         hot = is_labelled(index, scores, axis)  # True at the true class
-        chosen = np.take_along_axis(probability, index, axis)  # that of the true class
+        chosen = chosen_among(probability, index, axis)  # that of the true class
         others = np.where(hot, 0.0, probability).sum(axis=axis, keepdims=True)  # the rest
         cost = np.log1p(others / chosen)  # log of all over the chosen, in nats
     kept = np.where(counts, cost, 0.0)  # ignored samples cost nothing
@@ -493,7 +495,7 @@ def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, 
     labels, scores = as_labels(y_true, y_pred, axis)  # class numbers and scores
     check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
-    counts = labels != ignore_class  # False where the class is ignored
+    counts = unless_ignored(labels, ignore_class)  # False where the class is ignored
     hot = is_labelled(labels, scores, axis)  # True at the true class
     if from_logits:
         log_probability = log_softmax(scores, axis)  # exact, however large the scores
@@ -536,7 +538,6 @@ class SparseCategoricalCrossentropy(
 @loss(
     formula=r"\ell_i = \frac{1 - \hat y_{i k_i}^{\,q}}{q}, \qquad 0 < q < 1",
     source="zhang2018generalized",
-    cut="rows",
 )
 def categorical_generalized_cross_entropy(y_true, y_pred, q):
     """Charge a wrong label a bounded price, between cross-entropy and the absolute error.
@@ -574,7 +575,7 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
     check_parameters(q=q)
     check_labels(labels, scores.shape[-1])
-    probability = np.take_along_axis(scores, labels, -1)  # that of the true class
+    probability = chosen_among(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
     never = probability == 0  # no logarithm there
     log_probability = np.log(np.where(never, 1.0, probability))  # 0 for certain
@@ -619,7 +620,7 @@ def categorical_generalized_cross_entropy_gradient(y_true, y_pred, q):
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
     check_parameters(q=q)
     check_labels(labels, scores.shape[-1])
-    probability = np.take_along_axis(scores, labels, -1)  # that of the true class
+    probability = chosen_among(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
     pull = -(probability ** (q - 1.0))  # strong where it is small
     places = np.arange(scores.shape[-1])  # 0, 1, 2, … along the classes
