@@ -23,6 +23,7 @@ from lossbook import overlap, similarity, sequence  # noqa: F401
 # isort: on
 from lossbook.arrays import EPSILON
 from lossbook.base import REDUCTIONS, Loss, reduce_values
+from lossbook.blocks import fast
 from lossbook.compare import compare
 from lossbook.explain import explain
 from lossbook.probability import log_softmax, log_sum_exp, sigmoid, softmax
@@ -41,6 +42,7 @@ __all__ = [
     "Loss",
     "compare",
     "explain",
+    "fast",
     "get",
     "log_softmax",
     "log_sum_exp",
