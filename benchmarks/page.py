@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.cases import MODES, SHAPE_NOTES, SIZES
-from benchmarks.peers import OURS, THEIRS
+from benchmarks.peers import OURS, PEERS, THEIRS
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -22,15 +22,14 @@ CHART = PAGE.with_name("speed.png")
 WORST = 20  # losing cells shown in a terminal
 
 WHY = {
-    "keras": "Keras's eager mode has a fixed price for each call, and then makes one pass over the data for "
-    "each step, as NumPy does, but on several threads.",
-    "function": "`tf.function` runs the steps as one graph: several of them at once, on several threads.",
-    "xla": "XLA compiles the whole loss into one pass over the data. NumPy makes one pass for each step.",
-    "tf_keras": "Eager TensorFlow makes one pass for each step, as NumPy does, but on several threads.",
-    "keras_numpy": "Keras on NumPy makes the same passes, and skips some of the checks.",
-    "sklearn": "scikit-learn calls NumPy too, in fewer steps for this loss.",
-    "torch": "PyTorch has one hand-written kernel for the whole loss, and runs it on several threads.",
-    "optax": "XLA compiles the whole loss into one pass over the data. NumPy makes one pass for each step.",
+    "keras": "Eager TensorFlow makes one pass over the data for each step, on several threads.",
+    "function": "The graph runs on several threads, and some of its steps at the same time.",
+    "xla": "XLA compiles the loss into one call and one pass over the data. NumPy makes one for each step.",
+    "tf_keras": "The same as Keras 3: one pass for each step, on several threads.",
+    "keras_numpy": "Keras on NumPy makes the same passes, with fewer checks.",
+    "sklearn": "scikit-learn is NumPy too, with other checks.",
+    "torch": "PyTorch has compiled kernels for its losses, and runs them on several threads.",
+    "optax": "`jax.jit` is XLA too: one call, and one pass over the data.",
 }
 """Why a peer wins where it wins."""
 
@@ -68,15 +67,20 @@ class Ratio:
     ratio: float
 
     @property
+    def noisy(self):
+        """Whether too few rounds were quiet."""
+        return self.peer in self.cell["disturbed"]
+
+    @property
     def text(self):
-        """The ratio; with a ~ where too few rounds were quiet."""
-        return ("~" if self.peer in self.cell["disturbed"] else "") + times(self.ratio)
+        """The ratio; with a ~ where it is noisy."""
+        return ("~" if self.noisy else "") + times(self.ratio)
 
     @property
     def place(self):
         """Loss, size, type and mode, in words."""
         cell = self.cell
-        return f"`{cell['loss']}`, {cell['size']}, {cell['dtype']}, {MODES[cell['mode']]}"
+        return f"{words(cell['loss'])}, {joined(cell['size'])}, {cell['dtype']}, {cell['mode']}"
 
 
 def ratios(results, ours="lossbook", **wanted):
@@ -102,10 +106,36 @@ def measured(results, peers=THEIRS):
 
 
 def title(key):
-    return {**OURS, **THEIRS}[key].title
+    return PEERS[key].title
+
+
+def short_title(key):
+    return PEERS[key].short
 
 
 # --- numbers and tables as text --------------------------------------------------------------------------
+
+
+def words(label):
+    """Write a loss's name so that it can be broken.
+
+    Examples
+    --------
+    >>> words("binary_crossentropy(from_logits=True)")
+    'binary crossentropy, from logits'
+    """
+    return label.replace("(from_logits=True)", ", from logits").replace("_", " ")
+
+
+def joined(text):
+    """Keep a text on one line.
+
+    Examples
+    --------
+    >>> joined("(32, 10)")
+    '(32,\\xa010)'
+    """
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def times(ratio):
@@ -137,7 +167,7 @@ def megabytes(count):
 
 
 def percent(part, whole):
-    return f"{100 * part / whole:.0f} %"
+    return joined(f"{100 * part / whole:.0f} %")
 
 
 def table(head, rows):
@@ -162,10 +192,10 @@ def losing_table(some):
     return head, [
         [
             one.text,
-            one.cell["loss"],
-            one.cell["size"],
+            words(one.cell["loss"]),
+            joined(one.cell["size"]),
             one.cell["dtype"],
-            MODES[one.cell["mode"]],
+            one.cell["mode"],
             title(one.peer),
             duration(one.cell["seconds"][one.ours]),
             duration(one.cell["seconds"][one.peer]),
@@ -197,15 +227,15 @@ def median_table(results, ours="lossbook"):
             for mode in MODES:
                 found = [ratios(results, ours, size=size, dtype=dtype, mode=mode, peer=key) for key in peers]
                 if any(found):
-                    rows.append([f"{size} {dtype}", MODES[mode], *map(middle_and_worst, found)])
-    return ["size", "what", *map(title, peers)], rows
+                    rows.append([joined(size), dtype, mode, *map(middle_and_worst, found)])
+    return ["size", "type", "what", *map(short_title, peers)], rows
 
 
 def middle_and_worst(some):
     if not some:
         return "–"
     every = [one.ratio for one in some]
-    return f"{times(median(every))} ({times(min(every))})"
+    return joined(f"{times(median(every))} ({times(min(every))})")
 
 
 def dtypes(results):
@@ -220,8 +250,8 @@ def ratio_table(results, size, dtype, mode, ours="lossbook"):
         if (cell["size"], cell["dtype"], cell["mode"]) == (size, dtype, mode) and ours in cell["seconds"]:
             found = {one.peer: one.text for one in ratios({"cells": [cell]}, ours)}
             own = duration(cell["seconds"][ours])
-            rows.append([cell["loss"], own, *(found.get(key, "–") for key in peers)])
-    return ["loss", title(ours), *map(title, peers)], rows
+            rows.append([words(cell["loss"]), own, *(found.get(key, "–") for key in peers)])
+    return ["loss", short_title(ours), *map(short_title, peers)], rows
 
 
 def memory_table(results):
@@ -234,7 +264,7 @@ def memory_table(results):
     head += [f"peak of {what}, MB" for what in MODES.values()]
     return head, [
         [
-            row["loss"],
+            words(row["loss"]),
             *(times(row["read_multiple"][key]) if key in row["read_multiple"] else "–" for key in ours),
             *(megabytes(row["peak_bytes"].get(mode, {}).get("lossbook")) for mode in MODES),
         ]
@@ -259,7 +289,7 @@ def missing_table(results):
             if key in measured(results) and not why.endswith("has no gradients"):
                 reasons.setdefault((title(key), short(why)), {})[cell["loss"]] = True
     return ["peer", "why", "losses"], [
-        [peer, why, ", ".join(f"`{one}`" for one in losses)] for (peer, why), losses in reasons.items()
+        [peer, why, "; ".join(map(words, losses))] for (peer, why), losses in reasons.items()
     ]
 
 
@@ -441,6 +471,10 @@ def scope_lines(results):
         f"These are the numbers of {run}: {len(losses)} losses and settings, {len(results['cells'])} cells, "
         f"{times(results['minutes'])} minutes."
     ]
+    every = [one for ours in OURS for one in ratios(results, ours)]
+    noisy = [one for one in every if one.noisy]
+    if noisy:
+        lines.append(f"In {len(noisy)} of {len(every)} ratios too few rounds were quiet: they carry a `~`.")
     if results["skipped"]:
         lines.append(f"{len(results['skipped'])} units were left out: the time was up.")
     return lines
@@ -453,7 +487,7 @@ We measured it beside other ways to compute the same losses.
 
 A *ratio* is the peer's time divided by lossbook's.
 Above 1, lossbook is faster. Below 1, the peer is.
-A *cell* is one loss, at one size, in one type, for the value or for the value and the gradient.
+A *cell* is one loss, at one size, in one type, for the value alone or for both: value and gradient.
 
 `make bench` measures all of it again on your machine.
 It writes this page too: no number here was typed.
@@ -474,6 +508,7 @@ A peer that gives another number is left out of the cell, and named below.
 
 lossbook is called in its class form, with its checks: `loss(y_true, y_pred)` and
 `loss.value_and_gradient(y_true, y_pred)`.
+Where its fast mode is measured, the gradient goes into one array that is kept (`out=`).
 Keras is called in its class form too; its gradient is that of a `tf.GradientTape`.
 scikit-learn and Keras on NumPy have no gradients.
 Everyone may use as many threads as they use when nothing is set.
@@ -628,7 +663,7 @@ def draw(results, path=CHART):
             panel.grid(axis="y", visible=False)
         row[0].set_yticks(range(len(peers)), [title(key) for key in reversed(peers)])
     for panel in axes[-1]:
-        panel.set_xlabel("peer's time / lossbook's time")
+        panel.set_xlabel("ratio: peer's time / lossbook's\nbelow 1 the peer is faster")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)

@@ -23,8 +23,8 @@ class Peer:
 
     Attributes
     ----------
-    key, title : str
-        Its name in files and on the command line; its name in tables.
+    key, title, short : str
+        Its name in files and on the command line, in tables, and above a narrow column.
     packages : tuple of str
         What it imports.
     environment : dict of str to str
@@ -35,6 +35,7 @@ class Peer:
 
     key = ""
     title = ""
+    short = ""
     packages = ()
     environment = {}
     compiles = False
@@ -91,6 +92,7 @@ class Lossbook(Peer):
 
     key = "lossbook"
     title = "lossbook"
+    short = "lossbook"
     packages = ("lossbook",)
 
     @property
@@ -106,10 +108,11 @@ class Lossbook(Peer):
 
 
 class LossbookFast(Lossbook):
-    """The same with the fast mode on: the one thing that is switched is what the user would switch."""
+    """The same with the fast mode on, and the gradient's array kept, as its documentation advises."""
 
     key = "fast"
     title = "lossbook, fast mode"
+    short = "fast mode"
 
     def load(self):
         super().load()
@@ -119,6 +122,13 @@ class LossbookFast(Lossbook):
         if switch is None:
             raise Missing("this version of lossbook has no fast mode")
         switch()
+
+    def calls(self, case, y_true, y_pred):
+        loss, kept = case.loss(), np.empty_like(y_pred)
+        return {
+            "value": lambda: loss(y_true, y_pred),
+            "both": lambda: loss.value_and_gradient(y_true, y_pred, out=kept),
+        }
 
     @property
     def threads(self):
@@ -133,6 +143,7 @@ class Keras(Peer):
 
     key = "keras"
     title = "Keras 3, eager"
+    short = "Keras"
     packages = ("tensorflow", "keras")
     environment = {"KERAS_BACKEND": "tensorflow"}
 
@@ -186,6 +197,7 @@ class KerasFunction(Keras):
 
     key = "function"
     title = "Keras 3, tf.function"
+    short = "function"
     compiles = True
 
     def compiled(self, function):
@@ -199,6 +211,7 @@ class KerasXLA(Keras):
 
     key = "xla"
     title = "Keras 3, XLA"
+    short = "XLA"
     compiles = True
 
     def compiled(self, function):
@@ -212,6 +225,7 @@ class LegacyKeras(Keras):
 
     key = "tf_keras"
     title = "tf_keras, eager"
+    short = "tf_keras"
     packages = ("tensorflow", "tf_keras")
 
     @property
@@ -229,6 +243,7 @@ class KerasNumPy(Keras):
 
     key = "keras_numpy"
     title = "Keras 3 on NumPy"
+    short = "on NumPy"
     packages = ("keras",)
     environment = {"KERAS_BACKEND": "numpy"}
 
@@ -266,6 +281,7 @@ class ScikitLearn(OwnNames):
 
     key = "sklearn"
     title = "scikit-learn"
+    short = "sklearn"
     packages = ("sklearn", "sklearn.metrics")
 
     @property
@@ -300,6 +316,7 @@ class Torch(OwnNames):
 
     key = "torch"
     title = "PyTorch, eager"
+    short = "torch"
     packages = ("torch",)
 
     @property
@@ -357,6 +374,7 @@ class Optax(OwnNames):
 
     key = "optax"
     title = "Optax, jit"
+    short = "Optax"
     compiles = True
     packages = ("jax", "optax")
     environment = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}

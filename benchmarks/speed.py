@@ -299,15 +299,19 @@ def one_round(unit, clients, batch):
 
 
 def measure_unit(unit, clients, files, plan, until):
-    """Prepare a unit, then make rounds until its time is up."""
+    """Prepare a unit, then make its rounds."""
     prepare(unit, clients, files)
+    measure_rounds(unit, clients, plan, until)
+
+
+def measure_rounds(unit, clients, plan, until):
+    """Make rounds until the time is up: at least `plan.least`, at most `plan.most`."""
     while unit.prepared and unit.rounds < plan.most:
         start = monotonic()
         one_round(unit, clients, plan.batch)
         ends_late = monotonic() + (monotonic() - start) > until
         if unit.rounds >= plan.least and ends_late:
             break
-    return unit
 
 
 # --- memory -------------------------------------------------------------------------------------------
