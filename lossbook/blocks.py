@@ -56,7 +56,8 @@ class fast:
 
     The results are the same, but for the order of sums: the last digit or two may differ.
     For the gradient of a large batch also pass ``out=``, since fresh memory is what then
-    takes the most time.
+    takes the most time. A batch of fewer than 100,000 numbers is left to one thread. Do not
+    begin or end the mode while another thread evaluates a loss.
 
     Parameters
     ----------
@@ -81,10 +82,13 @@ class fast:
     """
 
     def __init__(self, threads=None, block=1024 * 1024, prime=True):
-        threads = len(os.sched_getaffinity(0)) if threads is None else threads
+        threads = os.cpu_count() if threads is None else threads
         for name, number in (("threads", threads), ("block", block)):
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-                raise ValueError(f"Received {name}={number!r}; expected a whole number of 1 or more.")
+                raise ValueError(
+                    f"Received {name}={number!r}; expected a whole number of 1 or more. "
+                    f"Leave {name} out to get the usual one."
+                )
         global _pool, _threads, _block
         self._before = _pool, _threads, _block
         _pool = _start(threads) if threads > 1 else None
@@ -106,9 +110,18 @@ _pool, _threads, _block = None, 1, BLOCK
 
 
 def _start(threads):
-    from concurrent.futures import ThreadPoolExecutor  # takes as long to load as a third of NumPy's core
+    from concurrent.futures import ThreadPoolExecutor  # loaded by those who ask for threads
 
     return ThreadPoolExecutor(threads, "lossbook")
+
+
+def _forget_threads():
+    global _pool
+    _pool = None  # a forked process has none of its parent's threads
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 # --- the function form --------------------------------------------------------------------
@@ -428,12 +441,14 @@ def _share_among_threads(work, places):
 
     handling = np.geterr()  # each thread has its own
 
-    def run(some):
+    places = iter(places)  # shared: each thread takes the next that is left
+
+    def run():
         with np.errstate(**handling):
-            for place in some:
+            for place in places:
                 work(place)
 
-    started = [_pool.submit(run, places[first::_threads]) for first in range(_threads)]
+    started = [_pool.submit(run) for _ in range(_threads)]
     wait(started)  # all of them, so that none still writes once this returns
     for one in started:
         one.result()
