@@ -1,6 +1,7 @@
 # make book     build the site and print the file to open
 # make lab      open the notebooks in JupyterLab
 # make test     run every test and re-execute every notebook
+# make bench    measure every loss beside Keras and others (QUICK=1: under 3 minutes)
 # make sync     execute the notebooks whose .md changed (ALL=1: every notebook)
 # make lock     write constraints.txt anew from pyproject.toml
 # make clean    remove what was built (.venv stays)
@@ -44,8 +45,8 @@ test: env
 	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 bench: env
-	@if [ -f benchmarks/__main__.py ]; then echo "Measuring ..." && $(PY) -m benchmarks $(ARGS); \
-	else echo "There is nothing to measure yet: benchmarks/ is not part of this version."; fi
+	@echo "Measuring every loss beside its peers ..."
+	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(if $(PEERS),--peer-python "$(PEERS)") $(ARGS)
 
 sync: env
 	@echo "Executing the notebooks whose .md changed ..."

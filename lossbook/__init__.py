@@ -14,7 +14,9 @@ place in its type and becomes infinite, such as the square of 1e30 in float32, a
 division by zero only where a slope is infinite. The class form never warns.
 """
 
-import difflib as _difflib
+import importlib as _importlib
+import sys as _sys
+import types as _types
 
 # isort: off
 from lossbook import regression, probability, focal, margins  # noqa: F401  (the order of the chapters)
@@ -23,8 +25,7 @@ from lossbook import overlap, similarity, sequence  # noqa: F401
 # isort: on
 from lossbook.arrays import EPSILON
 from lossbook.base import REDUCTIONS, Loss, reduce_values
-from lossbook.compare import compare
-from lossbook.explain import explain
+from lossbook.blocks import fast
 from lossbook.probability import log_softmax, log_sum_exp, sigmoid, softmax
 from lossbook.registry import CATALOGUE
 from lossbook.registry import exports as _exports
@@ -41,6 +42,7 @@ __all__ = [
     "Loss",
     "compare",
     "explain",
+    "fast",
     "get",
     "log_softmax",
     "log_sum_exp",
@@ -49,6 +51,36 @@ __all__ = [
     "softmax",
     *_FROM_CATALOGUE,
 ]
+
+
+# --- the tools, loaded on first use ---------------------------------------------------------
+
+_TOOLS = ("compare", "explain")  # functions, each in a module of its name
+_MODULES = ("engines", "render")
+
+
+class _Package(_types.ModuleType):
+    """This package, in which the name of a tool always stands for the function, never for its module."""
+
+    def __getattr__(self, name):
+        if name in _TOOLS or name in _MODULES:
+            _importlib.import_module(f"{__name__}.{name}")  # which sets the name, below
+            return vars(self)[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __setattr__(self, name, value):
+        if name in _TOOLS and isinstance(value, _types.ModuleType):  # Python does so when it has loaded one
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+    def __dir__(self):
+        return sorted({*vars(self), *_TOOLS, *_MODULES})
+
+
+_sys.modules[__name__].__class__ = _Package
+
+
+# --- a loss by its name --------------------------------------------------------------------
 
 
 def get(identifier):
@@ -99,6 +131,8 @@ def _class_named(name):
     if name in classes:
         return classes[name]
     known = [*classes, *CATALOGUE, *(alias for spec in CATALOGUE.values() for alias in spec.aliases)]
-    near = _difflib.get_close_matches(str(name), known, n=1)
+    import difflib  # rarely needed
+
+    near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else "See lossbook.CATALOGUE for every name."
     raise ValueError(f"Received the loss name {name!r}; expected one that lossbook knows. {hint}")

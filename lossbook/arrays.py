@@ -11,6 +11,8 @@ import numpy as np
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, so that their logarithm is finite (Keras's value)."""
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 # --- arrays -------------------------------------------------------------------------------
 
@@ -44,6 +46,8 @@ def as_float(name, given):
     >>> as_float("y_pred", [1, 2]).dtype
     dtype('float64')
     """
+    if type(given) is np.ndarray and (given.dtype is _FLOAT32 or given.dtype is _FLOAT64):
+        return given  # nearly always, and then at no cost
     try:
         array = np.asarray(given)
     except ValueError:
@@ -96,7 +100,8 @@ def as_pair(y_true, y_pred, axis=-1):
     """
     predictions = as_float("y_pred", y_pred)
     labels = as_float("y_true", y_true)
-    labels, predictions = align_ranks(labels, predictions)
+    if labels.shape != predictions.shape:
+        labels, predictions = align_ranks(labels, predictions)
     if labels.shape != predictions.shape:
         raise ValueError(
             f"Received y_true of shape {labels.shape} and y_pred of shape {predictions.shape}; "
@@ -105,6 +110,8 @@ def as_pair(y_true, y_pred, axis=-1):
         )
     check_not_empty("y_pred", predictions)
     check_axis(axis, predictions)
+    if labels.dtype is predictions.dtype:
+        return labels, predictions
     return labels.astype(predictions.dtype, copy=False), predictions
 
 
@@ -142,10 +149,12 @@ def as_labels(y_true, y_pred, axis=-1):
     ([[2], [0]], (2, 3))
     """
     scores = as_float("y_pred", y_pred)
-    numbers = as_float("y_true", y_true)
+    is_whole = isinstance(y_true, np.ndarray) and y_true.dtype.kind in "iu"
+    numbers = y_true if is_whole else as_float("y_true", y_true)
     check_not_empty("y_pred", scores)
     check_axis(axis, scores)
-    one_a_row = tuple(np.delete(scores.shape, axis).tolist())
+    place = axis % scores.ndim
+    one_a_row = scores.shape[:place] + scores.shape[place + 1 :]
     if numbers.ndim == scores.ndim and numbers.shape[axis] == 1:
         numbers = numbers.squeeze(axis)
     if numbers.shape != one_a_row:
@@ -156,12 +165,12 @@ def as_labels(y_true, y_pred, axis=-1):
             f"Received y_true of shape {numbers.shape} and y_pred of shape {scores.shape}; "
             f"expected y_true of shape {one_a_row}, one class number a row. {hint}"
         )
-    if not np.isfinite(numbers).all():
+    if not is_whole and not np.isfinite(numbers).all():
         raise ValueError(
             "Received y_true with NaN or infinity; expected class numbers 0, 1, 2, … "
             "Remove those rows, or mark them with ignore_class."
         )
-    return np.expand_dims(numbers.astype(np.int64), axis), scores
+    return numbers.astype(np.int64, copy=False).reshape(scores.shape[:place] + (1,) + scores.shape[place + 1 :]), scores
 
 
 def as_whole(name, given):
@@ -205,6 +214,70 @@ def align_ranks(labels, predictions):
     return labels, predictions
 
 
+def mean_of(numbers, axis=-1):
+    """Return the mean along an axis: what ``numbers.mean(axis)`` returns, in half its time.
+
+    Examples
+    --------
+    >>> mean_of(np.array([[1.0, 3.0], [2.0, 4.0]]))
+    array([2., 3.])
+    """
+    return np.add.reduce(numbers, axis) / numbers.shape[axis]
+
+
+def laid_along(numbers, array, axis):
+    """Lay a row of numbers along one axis of an array: the other axes get length 1.
+
+    Examples
+    --------
+    >>> laid_along(np.arange(3), np.zeros((3, 2)), axis=0).shape
+    (3, 1)
+    """
+    shape = [1] * array.ndim
+    shape[axis] = numbers.size
+    return numbers.reshape(shape)
+
+
+def chosen_among(scores, index, axis):
+    """Return each row's score at its index: ``np.take_along_axis``, in a third of its time for tables.
+
+    Examples
+    --------
+    >>> chosen_among(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]), axis=-1)
+    array([[2.],
+           [3.]])
+    """
+    if scores.ndim == 2 and axis in (-1, 1):
+        return scores[np.arange(len(scores)).reshape(-1, 1), index]
+    return np.take_along_axis(scores, index, axis)
+
+
+def unless_ignored(labels, ignore_class=None):
+    """Tell which labels count: all but those of the ignored class.
+
+    Examples
+    --------
+    >>> unless_ignored(np.array([0, 255]), 255), unless_ignored(np.array([0, 255]))
+    (array([ True, False]), array([ True,  True]))
+    """
+    if ignore_class is None:  # to compare with None is slow
+        return np.ones(labels.shape, dtype=bool)
+    return labels != ignore_class
+
+
+def in_parts(array, size=16 * 1024):
+    """Yield the entries of an array in parts of one axis, small enough to stay in cache.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in in_parts(np.array([[1, 2], [3, 4]]), size=3)]
+    [[1, 2, 3], [4]]
+    """
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, size):
+        yield flat[start : start + size]
+
+
 def is_float(dtype):
     """Tell whether a type is a floating type, ``bfloat16`` included.
 
@@ -213,7 +286,7 @@ def is_float(dtype):
     >>> is_float(np.dtype("float16")), is_float(np.dtype("int64"))
     (True, False)
     """
-    return dtype.kind == "f" or dtype.name == "bfloat16"
+    return dtype.kind == "f" or dtype.kind == "V" and dtype.name == "bfloat16"
 
 
 def as_given(result, data):
@@ -300,7 +373,8 @@ def check_not_empty(name, array):
 
 def check_axis(axis, array):
     """Raise a ValueError where an array has no such axis."""
-    if not isinstance(axis, Integral) or isinstance(axis, bool) or not -array.ndim <= axis < array.ndim:
+    is_whole = type(axis) is int or isinstance(axis, Integral) and not isinstance(axis, bool)
+    if not is_whole or not -array.ndim <= axis < array.ndim:
         raise ValueError(
             f"Received axis={axis!r} for y_pred of shape {array.shape}; expected a whole number from "
             f"{-array.ndim} to {array.ndim - 1}. The last axis is -1."
@@ -403,8 +477,7 @@ def class_weights(alpha, y_pred, axis):
             f"Received alpha with {weights.size} weights for {classes} classes; expected one weight, or one "
             f"for each class. y_pred has the shape {y_pred.shape}, and its classes lie along axis {axis}."
         )
-    others = [place for place in range(y_pred.ndim) if place != axis % y_pred.ndim]
-    return np.expand_dims(weights, others)
+    return laid_along(weights, y_pred, axis)
 
 
 def check_scalar(name, value):

@@ -1,14 +1,19 @@
 """The frame around every loss: weights, masks, one number for the batch, and its gradient."""
 
 import inspect
+import math
 
 import numpy as np
 
-from lossbook.arrays import align_ranks, as_dtype, as_float, as_given, check_parameters
+from lossbook import blocks
+from lossbook.arrays import align_ranks, as_dtype, as_float, as_given, check_parameters, is_float
 from lossbook.registry import own_parameters, spec_of
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 """The ways to make one number of a batch, as Keras 3 names them."""
+
+_AVERAGES = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+"""Those that average; without weights and mask they are one and the same."""
 
 
 # --- from values to one number ------------------------------------------------------------
@@ -55,6 +60,11 @@ def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_bat
     average = total / divisor if divisor else 0.0  # 0 where nothing counts
     loss = values.dtype.type(average)  # back in the type of the values
     return loss
+
+
+def _mean_in_float64(values):
+    """Return what :func:`reduce_values` does where all values count alike, at once."""
+    return values.dtype.type(np.add.reduce(values, axis=None, dtype=np.float64) / values.size)
 
 
 def weights_and_divisor(values, sample_weight=None, mask=None, reduction="sum_over_batch_size"):
@@ -159,12 +169,16 @@ class Loss:
     """
 
     function = None
+    spec = None
+    _may_cut = False
 
     def __init_subclass__(cls, function=None, name=None, order=None, defaults=(), **kwargs):
         super().__init_subclass__(**kwargs)
+        cls._may_cut = cls.call is Loss.call and cls.call_gradient is Loss.call_gradient
         if function is None:
             return
         spec = spec_of(function)
+        cls.spec = spec
         cls.function = staticmethod(function)
         cls.__signature__ = _class_signature(spec, name or spec.name, order, dict(defaults))
         cls.__doc__ = _class_docstring(cls, spec)
@@ -223,9 +237,7 @@ class Loss:
         """
         y_true, y_pred = self.cast(y_true, y_pred)
         with np.errstate(all="ignore"):
-            values = self.call(y_true, y_pred)
-            mask = self.mask_of(values, y_true, y_pred, mask)
-            result = as_given(reduce_values(values, sample_weight, mask, self.reduction), y_pred)
+            result = self._evaluate(y_true, y_pred, sample_weight, mask)[0]
         self._check_defined(result, y_true, y_pred, sample_weight)
         return result
 
@@ -240,7 +252,7 @@ class Loss:
 
     def mask_of(self, values, y_true, y_pred, mask=None):
         """Return the caller's mask, narrowed by the mask the loss makes itself; None where all count."""
-        own = spec_of(self.function).mask if self.function else None
+        own = self.spec.mask if self.spec else None
         made = own(values, y_true, y_pred, **self.parameters) if own else None
         if made is None or mask is None:
             return made if mask is None else mask
@@ -254,13 +266,16 @@ class Loss:
 
     # --- gradient ---
 
-    def gradient(self, y_true, y_pred, sample_weight=None, mask=None):
+    def gradient(self, y_true, y_pred, sample_weight=None, mask=None, *, out=None):
         """Return the slope of the loss in every prediction.
 
         Parameters
         ----------
         y_true, y_pred, sample_weight, mask
             As in a call.
+        out : numpy.ndarray, optional
+            Where to write the slopes: an array of the shape of `y_pred`, which is returned.
+            Used again and again, it saves large batches the time to find memory.
 
         Returns
         -------
@@ -273,15 +288,17 @@ class Loss:
         TypeError, ValueError
             As in a call.
         """
-        return self.value_and_gradient(y_true, y_pred, sample_weight, mask)[1]
+        return self.value_and_gradient(y_true, y_pred, sample_weight, mask, out=out)[1]
 
-    def value_and_gradient(self, y_true, y_pred, sample_weight=None, mask=None):
+    def value_and_gradient(self, y_true, y_pred, sample_weight=None, mask=None, *, out=None):
         """Return the loss of a batch and its slope in every prediction.
 
         Parameters
         ----------
         y_true, y_pred, sample_weight, mask
             As in a call.
+        out : numpy.ndarray, optional
+            Where to write the slopes, as in :meth:`gradient`.
 
         Returns
         -------
@@ -295,18 +312,18 @@ class Loss:
         TypeError, ValueError
             As in a call.
         """
-        y_true, y_pred = self.cast(y_true, y_pred)
+        if out is not None:
+            _check_out(out, y_pred)
+        data = self.cast(y_true, y_pred)
         with np.errstate(all="ignore"):
-            values = as_float("values", self.call(y_true, y_pred))
-            mask = self.mask_of(values, y_true, y_pred, mask)
-            result = as_given(reduce_values(values, sample_weight, mask, self.reduction), y_pred)
-            weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
-            upstream = weights / divisor if divisor else np.zeros_like(values)
-            upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
-            slope = self.call_gradient(y_true, y_pred, upstream).astype(values.dtype, copy=False)
-            slope = as_given(slope, y_pred)
-        self._check_defined(result, y_true, y_pred, sample_weight)
-        return result, slope.reshape(np.shape(y_pred))
+            result, slope = self._evaluate(*data, sample_weight, mask, sloped=True, room=_room_in(out, *data))
+        self._check_defined(result, *data, sample_weight)
+        if slope.shape != np.shape(y_pred):
+            slope = slope.reshape(np.shape(y_pred))
+        if out is None or slope is out:
+            return result, slope
+        out[...] = slope
+        return result, out
 
     def call_gradient(self, y_true, y_pred, upstream):
         """Return the slope of ``sum(upstream * values)``: what a subclass without a function overrides."""
@@ -315,15 +332,93 @@ class Loss:
                 f"Received a request for the gradient of {type(self).__name__}; expected a subclass that "
                 "defines call_gradient(y_true, y_pred, upstream). Values alone need only call."
             )
-        spec = spec_of(self.function)
-        if spec.couples_samples:
-            return spec.gradient(y_true, y_pred, **self.parameters, upstream=upstream)
-        slope = spec.gradient(y_true, y_pred, **self.parameters)
+        if self.spec.couples_samples:
+            return self.spec.gradient(y_true, y_pred, **self.parameters, upstream=upstream)
+        slope = self.spec.gradient(y_true, y_pred, **self.parameters)
+        if np.ndim(upstream) == 0:  # one number for all
+            return slope * slope.dtype.type(upstream)
         summed = tuple(range(upstream.ndim - slope.ndim, 0))  # the last axes, unless one is named
         return slope * np.expand_dims(upstream, self.parameters.get("axis", summed))
 
+    # --- the cheapest way to both ---
+
+    def _evaluate(self, y_true, y_pred, sample_weight, mask, sloped=False, room=None):
+        """Return the reduced value and, if asked for, the slope; large batches block by block."""
+        found = None
+        if self._may_cut and self.spec is not None:
+            alike = sample_weight is None and mask is None and self.reduction not in ("none", None)
+            if alike:  # every entry counts as much as any other
+                found = self._of_one_row(y_true, y_pred, sloped, room)
+            if found is None and blocks.is_large(y_pred):
+                found = self._by_rows(y_true, y_pred, sample_weight, mask, sloped, room)
+        return self._whole(y_true, y_pred, sample_weight, mask, sloped) if found is None else found
+
+    def _whole(self, y_true, y_pred, sample_weight, mask, sloped):
+        """Evaluate the batch as it is: one call of the function, one of its gradient."""
+        values = as_float("values", self.call(y_true, y_pred))
+        mask = self.mask_of(values, y_true, y_pred, mask)
+        if sample_weight is None and mask is None and self.reduction in _AVERAGES:
+            result, upstream = _mean_in_float64(values), 1.0 / values.size
+        else:
+            result = reduce_values(values, sample_weight, mask, self.reduction)
+            weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
+            upstream = weights / divisor if divisor else np.zeros_like(values)
+        result = as_given(result, y_pred)
+        if not sloped:
+            return result, None
+        if not self._may_cut or isinstance(upstream, np.ndarray):  # one for each value
+            upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
+        slope = self.call_gradient(y_true, y_pred, upstream).astype(values.dtype, copy=False)
+        return result, as_given(slope, y_pred)
+
+    def _by_rows(self, y_true, y_pred, sample_weight, mask, sloped, room):
+        """Evaluate a large batch in blocks of rows; None where that cannot be done."""
+        batch = blocks.batch_of(self.spec, y_true, y_pred, self.parameters)
+        if batch is None:
+            return None
+        values = batch.empty_values()
+        mask = self.mask_of(values, y_true, y_pred, mask)
+        slope, upstream = None, 1.0
+        if sloped:
+            weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
+            upstream = weights / divisor if divisor else 0.0
+            slope = batch.empty_slopes()
+            slope = slope if room is None else room.reshape(slope.shape)
+        if not batch.fill(values, slope, upstream):
+            return None
+        if sample_weight is None and mask is None and self.reduction in _AVERAGES:
+            result = _mean_in_float64(values)
+        else:
+            result = reduce_values(values, sample_weight, mask, self.reduction)
+        return as_given(result, y_pred), slope if slope is None else as_given(slope, y_pred)
+
+    def _of_one_row(self, y_true, y_pred, sloped, room):
+        """Evaluate a batch as one long row; None where that cannot be done, or the sum is not finite."""
+        row, count = blocks.as_one_row(self.spec, y_true, y_pred, self.parameters)
+        if row is None:
+            return None
+        scale = 1.0  # from the value of that row to the loss: the mean of all is the mean of the means
+        if self.spec.cut == "mean" and self.reduction == "sum":
+            scale = float(count)
+        elif self.spec.cut == "sum" and self.reduction != "sum":
+            scale = 1.0 / count
+        slope = None
+        if blocks.is_large(y_pred):
+            value = np.empty(())
+            if sloped:
+                slope = np.empty(y_pred.shape, y_pred.dtype) if room is None else room
+            if not row.fill(value, slope if slope is None else slope.reshape(-1), scale):
+                return None
+        else:
+            value = self.function(row.labels, row.predictions, **row.parameters)
+            if sloped:
+                slope = self.spec.gradient(row.labels, row.predictions, **row.parameters)
+                slope = (slope if scale == 1.0 else slope * scale).reshape(y_pred.shape)
+        result = value * scale
+        return (y_pred.dtype.type(result), slope) if math.isfinite(result) else None
+
     def _check_defined(self, result, y_true, y_pred, sample_weight):
-        if np.isfinite(result).all() or not np.isnan(result).any():
+        if isinstance(result, np.generic) and math.isfinite(result) or not np.isnan(result).any():
             return
         given = [("y_true", y_true), ("y_pred", y_pred)]
         given += [] if sample_weight is None else [("sample_weight", sample_weight)]
@@ -369,6 +464,29 @@ class Loss:
 
     def __hash__(self):
         return hash(repr(self))
+
+
+def _check_out(out, y_pred):
+    """Raise an error where slopes cannot be written into an array."""
+    shape = np.shape(y_pred)
+    if not isinstance(out, np.ndarray) or out.shape != shape or not is_float(out.dtype):
+        raise ValueError(
+            f"Received out={_described(out)}; expected a NumPy array of floats of shape {shape}, that of "
+            "y_pred. Make one with numpy.empty_like(y_pred)."
+        )
+
+
+def _described(out):
+    return f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+
+
+def _room_in(out, y_true, y_pred):
+    """Return `out` where blocks may write straight into it: of their type, and apart from the data."""
+    if out is None or out.dtype.char != getattr(getattr(y_pred, "dtype", None), "char", "d"):
+        return None
+    if out.dtype.char not in "fd" or not out.flags.c_contiguous:
+        return None
+    return None if np.may_share_memory(out, y_pred) or np.may_share_memory(out, y_true) else out
 
 
 # --- how a class gets its signature and documentation from its function --------------------

@@ -10,6 +10,7 @@ from lossbook.arrays import (
     check_row_sums,
     check_scalar,
     class_weights,
+    mean_of,
 )
 from lossbook.base import Loss
 from lossbook.probability import log_softmax, sigmoid
@@ -51,6 +52,7 @@ def power_slope(base, exponent):
     r"p_{ij} = y_{ij}\,\hat y_{ij} + (1 - y_{ij})(1 - \hat y_{ij}), \qquad "
     r"w_{ij} = y_{ij}\,\alpha + (1 - y_{ij})(1 - \alpha) \text{ or } 1",
     source="lin2017focal",
+    cut="mean",
 )
 def binary_focal_crossentropy(
     y_true,
@@ -126,7 +128,7 @@ def binary_focal_crossentropy(
     focus = missed**gamma  # near 0 for what is already right
     balance = target * alpha + (1 - target) * (1 - alpha)  # weight of either label
     weight = balance if apply_class_balancing else 1.0  # alpha counts only on request
-    value = (weight * focus * cost).mean(axis=axis)  # one number per sample
+    value = mean_of(weight * focus * cost, axis)  # one number per sample
     return value
 
 
@@ -218,6 +220,7 @@ class BinaryFocalCrossentropy(Loss, function=binary_focal_crossentropy):
     formula=r"\ell_i = -\sum_k \alpha_k \, (1 - \hat p_{ik})^{\gamma} \, y_{ik} \log \hat p_{ik}, \qquad "
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="lin2017focal",
+    cut="rows",
 )
 def categorical_focal_crossentropy(
     y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lossbook.arrays import as_pair
+from lossbook.arrays import as_pair, in_parts, mean_of
 from lossbook.base import Loss
 from lossbook.registry import gradient_of, loss
 
@@ -32,12 +32,36 @@ def signs_of(labels):
     return signs
 
 
+def mixes_zeros(labels):
+    """Tell whether labels hold 0 beside others than 0 and 1: then only all of them together say what 0 means.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Labels, any shape.
+
+    Returns
+    -------
+    bool
+        Whether :func:`signs_of` could take a part of them for another kind than the whole.
+
+    Examples
+    --------
+    >>> mixes_zeros(np.array([0.0, 1.0])), mixes_zeros(np.array([-1.0, 1.0])), mixes_zeros(np.array([-1.0, 0.0]))
+    (False, False, True)
+    """
+    has_zeros = any((part == 0).any() for part in in_parts(labels))
+    return has_zeros and any(((part != 0) & (part != 1)).any() for part in in_parts(labels))
+
+
 # --- hinge --------------------------------------------------------------------------------
 
 
 @loss(
     formula=r"\ell_i = \frac{1}{D} \sum_j \max(1 - y_{ij}\,\hat y_{ij},\ 0), \qquad y_{ij} \in \{-1, +1\}",
     source="cortes1995support",
+    cut="mean",
+    whole=mixes_zeros,
 )
 def hinge(y_true, y_pred):
     """Charge a score the distance by which it misses its margin of 1, and nothing beyond.
@@ -72,7 +96,7 @@ def hinge(y_true, y_pred):
     side = signs_of(y_true)  # labels as -1 and +1
     margin = side * y_pred  # positive on the right side
     shortfall = np.maximum(1.0 - margin, 0.0)  # what is missing to 1
-    value = shortfall.mean(axis=-1)  # one number per sample
+    value = mean_of(shortfall)  # one number per sample
     return value
 
 
@@ -123,6 +147,8 @@ class Hinge(Loss, function=hinge):
 @loss(
     formula=r"\ell_i = \frac{1}{D} \sum_j \max(1 - y_{ij}\,\hat y_{ij},\ 0)^2, \qquad y_{ij} \in \{-1, +1\}",
     source="tang2013deep",
+    cut="mean",
+    whole=mixes_zeros,
 )
 def squared_hinge(y_true, y_pred):
     """Charge a score the square of what it lacks to its margin of 1, and nothing beyond.
@@ -158,7 +184,7 @@ def squared_hinge(y_true, y_pred):
     margin = side * y_pred  # positive on the right side
     shortfall = np.maximum(1.0 - margin, 0.0)  # what is missing to 1
     square = shortfall**2  # large misses dominate
-    value = square.mean(axis=-1)  # one number per sample
+    value = mean_of(square)  # one number per sample
     return value
 
 
@@ -210,6 +236,7 @@ class SquaredHinge(Loss, function=squared_hinge):
     formula=r"\ell_i = \max\Bigl( 1 + \max_k (1 - y_{ik})\,\hat y_{ik} "
     r"- \sum_k y_{ik}\,\hat y_{ik},\ 0 \Bigr)",
     source="crammer2001algorithmic",
+    cut="rows",
 )
 def categorical_hinge(y_true, y_pred):
     """Charge the true class's score what it lacks to lead the best wrong one by 1.

@@ -11,6 +11,10 @@ from lossbook.arrays import (
     check_parameters,
     check_rate,
     check_row_sums,
+    chosen_among,
+    laid_along,
+    mean_of,
+    unless_ignored,
 )
 from lossbook.base import Loss
 from lossbook.registry import gradient_of, loss, mask_of
@@ -131,6 +135,7 @@ def log_softmax(logits, axis=-1):
     r"\bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
     source="good1952rational",
     aliases=("bce", "BCE"),
+    cut="mean",
 )
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Charge each yes-or-no prediction the negative log of the probability it gave to the truth.
@@ -180,7 +185,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
         yes = target * np.log(probability)  # counts where the label is 1
         no = (1 - target) * np.log1p(-probability)  # counts where the label is 0
         cost = -(yes + no)  # per number, in nats
-    value = cost.mean(axis=axis)  # one number per sample
+    value = mean_of(cost, axis)  # one number per sample
     return value
 
 
@@ -246,6 +251,7 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
     formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad "
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="good1952rational",
+    cut="rows",
 )
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Charge each sample the negative log of the probability it gave to its true class.
@@ -387,8 +393,7 @@ def is_labelled(labels, scores, axis=-1):
     array([[False, False,  True]])
     """
     places = np.arange(scores.shape[axis])  # 0, 1, 2, … along the classes
-    columns = np.expand_dims(places, tuple(range(1, scores.ndim)))  # as a column
-    hot = np.moveaxis(columns, 0, axis) == labels  # True at the class named
+    hot = laid_along(places, scores, axis) == labels  # True at the class named
     return hot
 
 
@@ -396,6 +401,7 @@ def is_labelled(labels, scores, axis=-1):
     formula=r"\ell_i = -\log \frac{\hat q_{i k_i}}{\sum_m \hat q_{im}}, \qquad "
     r"\hat q_{im} = \min(\max(\hat y_{im}, \varepsilon), 1 - \varepsilon)",
     source="good1952rational",
+    cut="rows",
 )
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """Charge each sample the negative log of the probability of its class, given as a number.
@@ -436,15 +442,15 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     labels, scores = as_labels(y_true, y_pred, axis)  # class numbers and scores
     check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
-    counts = labels != ignore_class  # False where the class is ignored
+    counts = unless_ignored(labels, ignore_class)  # False where the class is ignored
     index = np.where(counts, labels, 0)  # where to look in each row
     if from_logits:
         log_probability = log_softmax(scores, axis)  # exact, however large the scores
-        cost = -np.take_along_axis(log_probability, index, axis)  # in nats
+        cost = -chosen_among(log_probability, index, axis)  # in nats
     else:
         probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         hot = is_labelled(index, scores, axis)  # True at the true class
-        chosen = np.take_along_axis(probability, index, axis)  # that of the true class
+        chosen = chosen_among(probability, index, axis)  # that of the true class
         others = np.where(hot, 0.0, probability).sum(axis=axis, keepdims=True)  # the rest
         cost = np.log1p(others / chosen)  # log of all over the chosen, in nats
     kept = np.where(counts, cost, 0.0)  # ignored samples cost nothing
@@ -489,7 +495,7 @@ def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, 
     labels, scores = as_labels(y_true, y_pred, axis)  # class numbers and scores
     check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
-    counts = labels != ignore_class  # False where the class is ignored
+    counts = unless_ignored(labels, ignore_class)  # False where the class is ignored
     hot = is_labelled(labels, scores, axis)  # True at the true class
     if from_logits:
         log_probability = log_softmax(scores, axis)  # exact, however large the scores
@@ -569,7 +575,7 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
     check_parameters(q=q)
     check_labels(labels, scores.shape[-1])
-    probability = np.take_along_axis(scores, labels, -1)  # that of the true class
+    probability = chosen_among(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
     never = probability == 0  # no logarithm there
     log_probability = np.log(np.where(never, 1.0, probability))  # 0 for certain
@@ -614,7 +620,7 @@ def categorical_generalized_cross_entropy_gradient(y_true, y_pred, q):
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
     check_parameters(q=q)
     check_labels(labels, scores.shape[-1])
-    probability = np.take_along_axis(scores, labels, -1)  # that of the true class
+    probability = chosen_among(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
     pull = -(probability ** (q - 1.0))  # strong where it is small
     places = np.arange(scores.shape[-1])  # 0, 1, 2, … along the classes
@@ -636,6 +642,7 @@ class CategoricalGeneralizedCrossEntropy(
     r"\bar v = \min(\max(v, \varepsilon), 1)",
     source="kullback1951information",
     aliases=("kld", "KLD", "kullback_leibler_divergence"),
+    cut="sum",
 )
 def kl_divergence(y_true, y_pred):
     """Charge what it costs, in nats, to believe one distribution while another holds.
@@ -722,6 +729,7 @@ class KLDivergence(Loss, function=kl_divergence):
 @loss(
     formula=r"\ell_i = \frac{1}{D} \sum_j \bigl( \hat y_{ij} - y_{ij} \log(\hat y_{ij} + \varepsilon) \bigr)",
     source="nelder1972generalized",
+    cut="mean",
 )
 def poisson(y_true, y_pred):
     """Charge a predicted mean count the negative log-likelihood of the count that came.
@@ -759,7 +767,7 @@ def poisson(y_true, y_pred):
     log_rate = np.log(y_pred + EPSILON)  # finite even at a rate of 0
     reward = y_true * log_rate  # counts favour high rates
     cost = y_pred - reward  # and high rates cost
-    value = cost.mean(axis=-1)  # one number per sample
+    value = mean_of(cost)  # one number per sample
     return value
 
 

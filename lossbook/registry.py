@@ -34,9 +34,20 @@ class LossSpec:
         The same in LaTeX.
     mask : callable or None
         ``mask(values, y_true, y_pred, **parameters)``: True where a value counts, where
-        the loss itself decides that; None where all count.
+        the loss itself decides that; None where all count. Of a loss that may be cut it
+        may look at the shape of the values alone: they are filled in later.
     cls : type or None
         The class form.
+    cut : str or None
+        How a large batch may be cut into blocks (:mod:`lossbook.blocks`) and keep its values.
+        ``"rows"``: between rows, each of which has a value of its own. ``"mean"``: anywhere,
+        since a value is the mean of one cost for each entry of its row; ``"sum"``: the same
+        with a sum. None: nowhere.
+    whole : callable or None
+        ``whole(labels)``: True where these labels say something only together, so that the
+        batch must not be cut.
+    couples_samples : bool
+        Whether one sample's value depends on other samples' predictions.
     """
 
     name: str
@@ -48,6 +59,9 @@ class LossSpec:
     gradient_formula: str = ""
     mask: callable = None
     cls: type = None
+    cut: str = None
+    whole: callable = None
+    couples_samples: bool = False
 
     @property
     def family(self):
@@ -59,18 +73,13 @@ class LossSpec:
         """The function's own parameters, name to :class:`inspect.Parameter`, without the data."""
         return own_parameters(self.function)
 
-    @property
-    def couples_samples(self):
-        """Whether one sample's value depends on other samples' predictions."""
-        return "upstream" in inspect.signature(self.gradient).parameters
-
 
 _SPECS = {}
 CATALOGUE = MappingProxyType(_SPECS)
 """Every loss by its function's name, in the order of the chapters. Read-only."""
 
 
-def loss(*, formula, source, aliases=()):
+def loss(*, formula, source, aliases=(), cut=None, whole=None):
     """Enter a loss function into the catalogue.
 
     Parameters
@@ -81,6 +90,10 @@ def loss(*, formula, source, aliases=()):
         Key of the defining paper in ``book/references.bib``.
     aliases : tuple of str
         Other names Keras knows it by.
+    cut : {"rows", "mean", "sum", None}
+        How a large batch may be cut into blocks: see :class:`LossSpec`. None is always right.
+    whole : callable, optional
+        Which labels forbid to cut: see :class:`LossSpec`.
 
     Returns
     -------
@@ -90,7 +103,8 @@ def loss(*, formula, source, aliases=()):
     Raises
     ------
     TypeError
-        If the function's first two parameters are not ``y_true, y_pred``, or the name is taken.
+        If the function's first two parameters are not ``y_true, y_pred``, the name is taken,
+        or there is no such cut.
     """
 
     def enter(function):
@@ -101,8 +115,16 @@ def loss(*, formula, source, aliases=()):
             )
         if function.__name__ in _SPECS:
             raise TypeError(f"Received a second loss named {function.__name__}; expected one. Rename it.")
+        if cut not in ("rows", "mean", "sum", None):
+            raise TypeError(f"Received cut={cut!r}; expected 'rows', 'mean', 'sum' or None.")
         _SPECS[function.__name__] = LossSpec(
-            name=function.__name__, function=function, formula=formula, source=source, aliases=aliases
+            name=function.__name__,
+            function=function,
+            formula=formula,
+            source=source,
+            aliases=aliases,
+            cut=cut,
+            whole=whole,
         )
         return function
 
@@ -136,6 +158,7 @@ def gradient_of(function, *, formula):
         if gradient.__name__ != expected:
             raise TypeError(f"Received a gradient named {gradient.__name__}; expected {expected}.")
         _check_same_parameters(gradient, function, extra=("upstream",))
+        spec.couples_samples = "upstream" in inspect.signature(gradient).parameters
         spec.gradient = gradient
         spec.gradient_formula = formula
         return gradient
@@ -174,6 +197,20 @@ def spec_of(function):
     spec = _SPECS.get(getattr(function, "__name__", None))
     if spec is None or spec.function is not function:
         raise KeyError(f"Received {function!r}; expected a function entered with @loss.")
+    return spec
+
+
+def spec_of_gradient(gradient):
+    """Return the catalogue's entry for the gradient of a loss.
+
+    Raises
+    ------
+    KeyError
+        If the function is not in the catalogue.
+    """
+    spec = _SPECS.get(getattr(gradient, "__name__", "").removesuffix("_gradient"))
+    if spec is None or spec.gradient is not gradient:
+        raise KeyError(f"Received {gradient!r}; expected a function entered with @gradient_of.")
     return spec
 
 

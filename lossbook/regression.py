@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from lossbook.arrays import EPSILON, as_pair, check_parameters
+from lossbook.arrays import EPSILON, as_pair, check_parameters, mean_of
 from lossbook.base import Loss
 from lossbook.registry import gradient_of, loss
 
@@ -18,6 +18,7 @@ LOG_2 = math.log(2.0)
     formula=r"\ell_i = \frac{1}{D} \sum_j (\hat y_{ij} - y_{ij})^2",
     source="legendre1805nouvelles",
     aliases=("mse", "MSE"),
+    cut="mean",
 )
 def mean_squared_error(y_true, y_pred):
     """Charge each miss its square, and average over the last axis.
@@ -51,7 +52,7 @@ def mean_squared_error(y_true, y_pred):
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     square = error**2  # never negative, large misses dominate
-    value = square.mean(axis=-1)  # one number per sample
+    value = mean_of(square)  # one number per sample
     return value
 
 
@@ -100,6 +101,7 @@ class MeanSquaredError(Loss, function=mean_squared_error):
     formula=r"\ell_i = \frac{1}{D} \sum_j |\hat y_{ij} - y_{ij}|",
     source="laplace1774memoire",
     aliases=("mae", "MAE"),
+    cut="mean",
 )
 def mean_absolute_error(y_true, y_pred):
     """Charge each miss its size, and average over the last axis.
@@ -133,7 +135,7 @@ def mean_absolute_error(y_true, y_pred):
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     size = np.abs(error)  # how far, either way
-    value = size.mean(axis=-1)  # one number per sample
+    value = mean_of(size)  # one number per sample
     return value
 
 
@@ -182,6 +184,7 @@ class MeanAbsoluteError(Loss, function=mean_absolute_error):
     formula=r"\ell_i = \frac{100}{D} \sum_j \frac{|\hat y_{ij} - y_{ij}|}{\max(|y_{ij}|, \varepsilon)}",
     source="makridakis1993accuracy",
     aliases=("mape", "MAPE"),
+    cut="mean",
 )
 def mean_absolute_percentage_error(y_true, y_pred):
     """Charge each miss its size as a percentage of the target.
@@ -216,7 +219,7 @@ def mean_absolute_percentage_error(y_true, y_pred):
     error = y_pred - y_true  # signed miss
     scale = np.maximum(np.abs(y_true), EPSILON)  # size of the target, never 0
     fraction = np.abs(error) / scale  # miss, as a share of the target
-    value = 100.0 * fraction.mean(axis=-1)  # percent, one number per sample
+    value = 100.0 * mean_of(fraction)  # percent, one number per sample
     return value
 
 
@@ -268,6 +271,7 @@ class MeanAbsolutePercentageError(Loss, function=mean_absolute_percentage_error)
     r"- \log\bigl(1 + \max(y_{ij}, \varepsilon)\bigr) \right)^2",
     source="tofallis2015better",
     aliases=("msle", "MSLE"),
+    cut="mean",
 )
 def mean_squared_logarithmic_error(y_true, y_pred):
     """Charge the squared difference of logarithms: a factor of 2 costs alike at 10 and at 1000.
@@ -304,7 +308,7 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     gap = np.abs(guess - target)  # how far, either way
     factor = np.log1p(gap / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
     square = factor**2  # a factor of 2 costs alike anywhere
-    value = square.mean(axis=-1)  # one number per sample
+    value = mean_of(square)  # one number per sample
     return value
 
 
@@ -361,6 +365,7 @@ class MeanSquaredLogarithmicError(Loss, function=mean_squared_logarithmic_error)
     r"\qquad e_{ij} = \hat y_{ij} - y_{ij}",
     source="huber1964robust",
     aliases=("huber_loss",),
+    cut="mean",
 )
 def huber(y_true, y_pred, delta=1.0):
     """Charge small misses quadratically and large misses linearly.
@@ -398,7 +403,7 @@ def huber(y_true, y_pred, delta=1.0):
     error = y_pred - y_true  # signed miss
     bounded = np.clip(error, -delta, delta)  # miss, cut off at delta
     cost = bounded * (error - 0.5 * bounded)  # parabola inside, line outside
-    value = cost.mean(axis=-1)  # one number per sample
+    value = mean_of(cost)  # one number per sample
     return value
 
 
@@ -451,6 +456,7 @@ class Huber(Loss, function=huber, name="huber_loss"):
     formula=r"\ell_i = \frac{1}{D} \sum_j \log \cosh(\hat y_{ij} - y_{ij})",
     source="green1990bayesian",
     aliases=("logcosh",),
+    cut="mean",
 )
 def log_cosh(y_true, y_pred):
     """Charge the log of the hyperbolic cosine of a miss: a parabola that becomes a line, smoothly.
@@ -488,7 +494,7 @@ def log_cosh(y_true, y_pred):
     near = np.log1p(2.0 * np.sinh(half) ** 2)  # cosh is 1 + 2 sinh(half)²
     far = size - LOG_2 + np.log1p(np.exp(-2.0 * size))  # a line, but for a trace
     cost = np.where(size < 2.0, near, far)  # each where it is exact
-    value = cost.mean(axis=-1)  # one number per sample
+    value = mean_of(cost)  # one number per sample
     return value
 
 

@@ -42,6 +42,7 @@ def length_of(vectors, axis=-1):
     formula=r"\ell_i = -\frac{\sum_j y_{ij}\,\hat y_{ij}}"
     r"{\max(\lVert y_i \rVert, \varepsilon)\,\max(\lVert \hat y_i \rVert, \varepsilon)}",
     source="salton1975vector",
+    cut="rows",
 )
 def cosine_similarity(y_true, y_pred, axis=-1):
     """Charge the negative cosine of the angle between two vectors: -1 is best, lengths do not count.
