@@ -23,6 +23,7 @@ extensions = [
     "sphinxcontrib.bibtex",
     "sphinx_exercise",
     "sphinx_togglebutton",
+    "moving",
     "verdicts",
 ]
 exclude_patterns = [
@@ -34,6 +35,8 @@ nitpicky = True
 
 nb_execution_mode = "off"  # the twins are executed by make sync and checked by make test
 nb_merge_streams = True
+nb_code_prompt_show = "Show the solution"  # the only cells that are folded
+nb_code_prompt_hide = "Hide the solution"
 myst_enable_extensions = [
     "amsmath",
     "attrs_block",

@@ -87,7 +87,7 @@ def read_twin(path: Path) -> nbformat.NotebookNode:
 
 def kept_metadata(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return what a cell keeps beside its text: its tags, and how the site shows its figure (alt text)."""
-    kept = {key: cell.metadata[key] for key in ("tags", "mystnb") if cell.metadata.get(key)}
+    kept = {key: cell.metadata[key] for key in ("tags", "mystnb", "jupyter") if cell.metadata.get(key)}
     return nbformat.from_dict(kept)
 
 

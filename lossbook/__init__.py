@@ -42,6 +42,7 @@ __all__ = [
     "Loss",
     "compare",
     "explain",
+    "explore",
     "fast",
     "get",
     "log_softmax",
@@ -55,7 +56,7 @@ __all__ = [
 
 # --- the tools, loaded on first use ---------------------------------------------------------
 
-_TOOLS = ("compare", "explain")  # functions, each in a module of its name
+_TOOLS = ("compare", "explain", "explore")  # functions, each in a module of its name
 _MODULES = ("engines", "render")
 
 

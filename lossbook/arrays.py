@@ -170,7 +170,9 @@ def as_labels(y_true, y_pred, axis=-1):
             "Received y_true with NaN or infinity; expected class numbers 0, 1, 2, … "
             "Remove those rows, or mark them with ignore_class."
         )
-    return numbers.astype(np.int64, copy=False).reshape(scores.shape[:place] + (1,) + scores.shape[place + 1 :]), scores
+    return numbers.astype(np.int64, copy=False).reshape(
+        scores.shape[:place] + (1,) + scores.shape[place + 1 :]
+    ), scores
 
 
 def as_whole(name, given):

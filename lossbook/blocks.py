@@ -375,7 +375,11 @@ def by_columns(labels, predictions):
     >>> by_columns(np.zeros((5, 2)), np.zeros((5, 2)))[1].strides
     (8, 40)
     """
-    if predictions.ndim < 2 or predictions.shape[-1] >= SHORT_ROW or predictions.strides[-1] > predictions.itemsize:
+    if (
+        predictions.ndim < 2
+        or predictions.shape[-1] >= SHORT_ROW
+        or predictions.strides[-1] > predictions.itemsize
+    ):
         return labels, predictions
     if labels.shape == predictions.shape:
         labels = np.asfortranarray(labels)

@@ -94,21 +94,25 @@ def house_style():
     return plt
 
 
-def loss_and_slope(losses, misses, unit, loss_unit, slope_unit):
-    """Draw losses against the miss, and below them their slopes.
+def loss_and_slope(losses, places, unit, loss_unit, slope_unit, *, batch=None, along=None):
+    """Draw losses against a prediction that moves, and below them their slopes.
 
-    A step of the slope by more than a tenth of its whole range is a jump: the line has a
-    gap there, and a value that stands alone in the gap is a dot.
+    Where a slope jumps, the line has a gap, and a value that stands alone in it is a dot.
 
     Parameters
     ----------
-    losses : dict of str to callable
-        A name for the line, and a function of this package, called with one target of 0
-        and one prediction at a time. At most five.
-    misses : array_like, shape (N,)
-        Prediction minus target, in `unit`, ascending; 20 or more.
+    losses : dict of str to callable or Loss
+        A name for the line, and a function of the catalogue (with its defaults) or an object
+        of a class, such as ``lossbook.Huber(delta=2.0)``. At most five.
+    places : array_like, shape (N,)
+        Where the prediction stands, in `unit`, ascending; 20 or more.
     unit, loss_unit, slope_unit : str
-        Units of the three axes, as written there.
+        Units of the three axes, as written there; an empty string where there is none.
+    batch : callable, optional
+        ``batch(place)`` returns `y_true` and `y_pred`, and the slope is taken along the way
+        `y_pred` moves. Without it, a target of 0 against the place: the place is the miss.
+    along : str, optional
+        What the place is, as written at the axis; needed with `batch`.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def loss_and_slope(losses, misses, unit, loss_unit, slope_unit):
     Raises
     ------
     ValueError
-        If there are more losses than colours, or fewer than 20 misses.
+        If there are more losses than colours, fewer than 20 places, or `batch` without `along`.
     ImportError
         If matplotlib is not installed.
 
@@ -130,30 +134,32 @@ def loss_and_slope(losses, misses, unit, loss_unit, slope_unit):
     >>> line.get_label(), float(line.get_ydata()[0])
     ('squared', 1.0)
     """
-    from lossbook.registry import spec_of
-
-    misses = np.asarray(misses, dtype=float)
-    if len(losses) > len(PALETTE) or len(misses) < 20:
+    places = np.asarray(places, dtype=float)
+    if len(losses) > len(PALETTE) or len(places) < 20:
         raise ValueError(
-            f"Received {len(losses)} losses at {len(misses)} misses; expected at most {len(PALETTE)} losses "
+            f"Received {len(losses)} losses at {len(places)} misses; expected at most {len(PALETTE)} losses "
             "at 20 misses or more. Split the figure, or give more misses."
         )
+    if batch is not None and along is None:
+        raise ValueError("Received batch without along; expected what the place is. Name it: along='score'.")
+    along = along or "miss: prediction minus target"
+    batch = batch or (lambda place: ([[0.0]], [[place]]))
     plt = house_style()
     _, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(7.2, 6.2))
-    predictions, targets = misses[:, np.newaxis], np.zeros((len(misses), 1))
     for axes in (above, below):
         axes.axhline(0, color=MUTED, linewidth=0.8)
-        axes.axvline(0, color=MUTED, linewidth=0.8)
-    for (name, function), colour, dashes in zip(losses.items(), PALETTE.values(), DASHES * 2, strict=False):
-        slopes = spec_of(function).gradient(targets, predictions)[:, 0]
+        if places[0] < 0 < places[-1]:
+            axes.axvline(0, color=MUTED, linewidth=0.8)
+    for (name, given), colour, dashes in zip(losses.items(), PALETTE.values(), DASHES * 2, strict=False):
+        values, slopes, breaks = _curve(given, batch, places)
         look = {"color": colour, "linestyle": dashes, "label": name}
-        above.plot(misses, function(targets, predictions), **look)
-        below.plot(*_with_gaps(misses, slopes), **look)
-        alone = _alone(slopes)
-        below.plot(misses[alone], slopes[alone], "o", color=colour, markersize=5)
-    above.set_ylabel(f"loss ({loss_unit})")
-    below.set_ylabel(f"slope ({slope_unit})")
-    below.set_xlabel(f"miss: prediction minus target ({unit})")
+        above.plot(places, values, **look)
+        below.plot(*_with_gaps(places, slopes, breaks), **look)
+        alone = _alone(breaks)
+        below.plot(places[alone], slopes[alone], "o", color=colour, markersize=5)
+    above.set_ylabel(f"loss ({loss_unit})" if loss_unit else "loss")
+    below.set_ylabel(f"slope ({slope_unit})" if slope_unit else "slope")
+    below.set_xlabel(f"{along} ({unit})" if unit else along)
     return above, below
 
 
@@ -246,31 +252,36 @@ def _in_kernel():
     return False
 
 
-def _jumps(values):
-    """Say between which neighbours the values jump: by more than a tenth of their whole range."""
-    steps = np.abs(np.diff(values))
-    return steps > 0.1 * np.ptp(values)
+def _curve(given, batch, places):
+    """Return the losses and slopes along the places, and where the slope jumps between two."""
+    from lossbook.numeric import jumps, loss_and_slope_at
+    from lossbook.registry import spec_of
+
+    loss = given if hasattr(given, "value_and_gradient") else spec_of(given).cls()
+    values, slopes = np.transpose([loss_and_slope_at(loss, batch, place) for place in places])
+    breaks = jumps(lambda place: loss_and_slope_at(loss, batch, place)[1], places.tolist(), slopes.tolist())
+    return values, slopes, np.array(breaks)
 
 
-def _with_gaps(places, values):
+def _with_gaps(places, values, breaks):
     """Put a NaN into every jump, so that no line is drawn across it.
 
     Examples
     --------
-    >>> _with_gaps(np.arange(3.0), np.array([0.0, 0.0, 1.0]))[1]
+    >>> _with_gaps(np.arange(3.0), np.array([0.0, 0.0, 1.0]), np.array([False, True]))[1]
     array([ 0.,  0., nan,  1.])
     """
-    after = np.flatnonzero(_jumps(values)) + 1
+    after = np.flatnonzero(breaks) + 1
     return np.insert(places, after, np.nan), np.insert(values, after, np.nan)
 
 
-def _alone(values):
+def _alone(breaks):
     """Say which values have a jump on either side.
 
     Examples
     --------
-    >>> _alone(np.array([-1.0, -1.0, 0.0, 1.0, 1.0]))
+    >>> _alone(np.array([False, True, True, False]))
     array([False, False,  True, False, False])
     """
-    jumps = np.concatenate([[False], _jumps(values), [False]])
-    return jumps[:-1] & jumps[1:]
+    around = np.concatenate([[False], breaks, [False]])
+    return around[:-1] & around[1:]

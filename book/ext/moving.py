@@ -1,0 +1,83 @@
+"""Charts with sliders on the site: what a notebook stores as Vega-Lite becomes a figure that moves.
+
+A stored output of the type ``application/vnd.vegalite.v5+json`` turns into the JSON itself and a
+place to draw it. Vega comes from vl-convert, once for the site, and only pages with a chart load
+it, so that nothing is asked of any other address and pages also work from a folder.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+
+import vl_convert
+
+MIME = "application/vnd.vegalite.v5+json"
+VEGA_LITE = "5.8"  # the oldest that vl-convert has, and the nearest to JupyterLab's own
+BUNDLE = "vega.js"
+
+DRAW = """
+document.querySelectorAll(".moving-chart").forEach(function (place) {
+  var spec = JSON.parse(place.querySelector("script").textContent);
+  var options = Object.assign({mode: "vega-lite"}, (spec.usermeta || {}).embedOptions);
+  window.vegaEmbed(place.querySelector(".moving-chart-canvas"), spec, options).then(function () {
+    place.dataset.drawn = "yes";
+  }, function (error) { console.error(error); });
+});
+"""
+
+
+def as_html(spec: dict) -> str:
+    """Return what stands on the page for one chart."""
+    data = json.dumps(spec, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    label = escape(spec.get("description", ""), quote=True)
+    return (
+        f'<div class="moving-chart" role="group" aria-label="{label}">'
+        f'<script type="application/json">{data}</script><div class="moving-chart-canvas"></div></div>'
+    )
+
+
+def replace_charts(app, docname: str, source: list[str]) -> None:
+    """Put HTML in the place of each stored chart, before the notebook is read."""
+    if Path(app.env.doc2path(docname)).suffix != ".ipynb":
+        return
+    notebook = json.loads(source[0])
+    charts = 0
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            spec = output.get("data", {}).get(MIME)
+            if spec is not None:
+                output["data"] = {"text/html": as_html(spec)}
+                charts += 1
+    if charts:
+        source[0] = json.dumps(notebook)
+    having = getattr(app.env, "pages_with_charts", set())
+    app.env.pages_with_charts = having | {docname} if charts else having - {docname}
+
+
+def load_vega(app, pagename, templatename, context, doctree) -> None:
+    """Load Vega on the pages that have a chart."""
+    if pagename in getattr(app.env, "pages_with_charts", ()):
+        app.add_js_file(BUNDLE)
+
+
+def write_bundle(app) -> None:
+    """Write Vega, and the few lines that draw each chart, into the site's static folder."""
+    folder = Path(app.outdir) / "_static"
+    folder.mkdir(parents=True, exist_ok=True)
+    code = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
+    draw = f'document.addEventListener("DOMContentLoaded", function () {{{DRAW}}});'
+    (folder / BUNDLE).write_text(f"(function () {{\n{code}\n{draw}\n}})();\n", encoding="utf-8")
+
+
+def forget(app, env, docname) -> None:
+    env.pages_with_charts = getattr(env, "pages_with_charts", set()) - {docname}
+
+
+def setup(app) -> dict:
+    app.connect("builder-inited", write_bundle)
+    app.connect("source-read", replace_charts)
+    app.connect("env-purge-doc", forget)
+    app.connect("html-page-context", load_vega)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": False, "parallel_write_safe": True}
