@@ -157,9 +157,10 @@ def explore(
 
     Parameters
     ----------
-    loss : callable
-        A function of the catalogue, such as ``lossbook.huber``. Its class form gives the
-        numbers, reduced over the batch, and their slopes.
+    loss : callable or Loss
+        A function of the catalogue, such as ``lossbook.huber``, or an object of a class with
+        its settings, such as ``lossbook.BinaryCrossentropy(from_logits=True)``. The class form
+        gives the numbers, reduced over the batch, and their slopes.
     prediction : tuple of float
         The lowest and the highest place of the moving prediction, and the step between two.
     batch : callable, optional
@@ -214,7 +215,8 @@ def explore(
 
     rows = alt.NamedData("settings")
     columns = [name for name in ("loss", "slope", "piece") if name in settings[0]]
-    apart = {"detail": "piece:N"} if "piece" in columns else {}
+    by_piece = {"detail": "piece:N"} if "piece" in columns else {}
+    torn = any(_is_torn(row, places[1] - places[0]) for row in settings)
     chosen = _chosen(controls, {name: f"set_{name}" for name in controls})
     first = _chosen(controls, start)
     here = f"abs(datum.prediction - set_prediction) < {_plain(prediction[2]) / 2}"
@@ -226,6 +228,7 @@ def explore(
         scale = alt.Scale(domain=list(heights[what]), nice=False, zero=False)
         y = {"title": f"{what}{unit}", "scale": scale}
         place = {"x": alt.X("prediction:Q", **x), "y": alt.Y(f"{what}:Q", **y)}
+        apart = by_piece if what == "slope" or torn else {}  # a corner tears the slope, not the loss
         curve = _curve(alt, rows, columns, places, chosen)
         colour = PALETTE["blue"] if what == "loss" else PALETTE["orange"]
         line = curve.mark_line(color=colour, strokeWidth=2.5, clip=True).encode(**place, **apart)
@@ -250,7 +253,9 @@ def _settings(loss, batch, places, controls):
     """Compute one row for each setting of the controls: the losses and the slopes along the way."""
     from lossbook.registry import spec_of
 
-    cls = spec_of(loss).cls
+    has_settings = hasattr(loss, "value_and_gradient")
+    cls = type(loss) if has_settings else spec_of(loss).cls
+    fixed = loss.get_config() if has_settings else {}
     own = inspect.signature(cls).parameters
     given = inspect.signature(batch).parameters if batch else {"label": None}
     batch = batch or (lambda prediction, label=0.0: ([[label]], [[prediction]]))
@@ -263,9 +268,8 @@ def _settings(loss, batch, places, controls):
     rows = []
     for values in itertools.product(*(_places(name, steps) for name, steps in controls.items())):
         setting = dict(zip(controls, values, strict=True))
-        object_form = cls(
-            **{name: value for name, value in setting.items() if name in own and name not in given}
-        )
+        own_setting = {name: value for name, value in setting.items() if name in own and name not in given}
+        object_form = cls(**fixed | own_setting)
         known = {name: value for name, value in setting.items() if name in given}
         pairs = [loss_and_slope_at(object_form, batch, place, **known) for place in places]
         losses, slopes = zip(*pairs, strict=True)
@@ -543,6 +547,21 @@ def descend(losses, data, outlier, *, start, rate, steps, constant, unit, about=
     return Moving(chart, text, {"curves": curves, "paths": paths, "points": points})
 
 
+def _is_torn(row, step):
+    """Say whether a loss leaps where its slope jumps, by more than a corner could.
+
+    Examples
+    --------
+    >>> corner = {"loss": [1, 0, 1], "slope": [-1, 0, 1], "piece": [0, 1, 2]}
+    >>> _is_torn(corner, 1.0), _is_torn(corner, 0.1)
+    (False, True)
+    """
+    losses, slopes = (np.array(row[name], dtype=float) for name in ("loss", "slope"))
+    steepest = np.fmax(abs(slopes[:-1]), abs(slopes[1:]))
+    leaps = abs(np.diff(losses)) > 1.5 * step * steepest + 1e-3 * np.nanmax(abs(losses))
+    return bool((leaps & (np.diff(row.get("piece", np.zeros(len(losses)))) > 0)).any())
+
+
 # --- pieces of the chart -------------------------------------------------------------------
 
 
@@ -615,8 +634,9 @@ def _described(loss, steps, start, called, about):
         f"{called[name]} from {_plain(low)} to {_plain(high)}" for name, (low, high, _) in steps.items()
     )
     first = ", ".join(f"{name} {_plain(start[name])}" for name in steps)
+    called_loss = getattr(loss, "__name__", None) or repr(loss)
     return (
-        f"Two panels. Above, {loss.__name__} against the {called['prediction']}, with its tangent. "
+        f"Two panels. Above, {called_loss} against the {called['prediction']}, with its tangent. "
         "Below, its slope. "
         f"Sliders: {moving}. At first: {first}. {about}"
     )

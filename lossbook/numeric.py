@@ -111,7 +111,8 @@ def jumps(slope_at, places, slopes):
     Returns
     -------
     list of bool
-        One for each pair of neighbours. Steps below a tenth of the whole range are none.
+        One for each pair of neighbours. Steps below a tenth of the whole range are none,
+        nor are those of rounding.
 
     Examples
     --------
@@ -119,7 +120,8 @@ def jumps(slope_at, places, slopes):
     [False, True, False]
     """
     known = [slope for slope in slopes if math.isfinite(slope)]
-    least = 0.1 * (max(known) - min(known)) if known else 0.0
+    rounding = 1e-9 * max(map(abs, known), default=0.0)
+    least = max(0.1 * (max(known) - min(known)), rounding) if known else 0.0
     found = []
     for left, right, low, high in zip(places, places[1:], slopes, slopes[1:], strict=False):
         step = high - low
