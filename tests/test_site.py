@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browsing import BROWSER, FLAGS, move, needs_browser, plot_of
 from conftest import ROOT
 
 SITE = ROOT / "book" / "_build" / "html"
@@ -211,21 +211,6 @@ def test_the_site_names_no_place_of_one_machine():
 
 # --------------------------------------------------------------------------------- in a browser
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-needs_browser = pytest.mark.skipif(
-    BROWSER is None, reason=f"no browser: none of {', '.join(BROWSERS)} is installed"
-)
-
 
 @pytest.fixture(scope="module")
 def browser():
@@ -284,3 +269,39 @@ def test_search_works_from_the_file_system(browser):
     target = page.locator("#search-results li a").first.get_attribute("href")
     assert target and not REMOTE.match(target)
     page.context.close()
+
+
+CHARTS = [p for p in PAGES if 'class="moving-chart"' in p.read_text(encoding="utf-8")]
+
+
+@needs_site
+def test_pages_with_charts_load_vega_and_no_other_page_does():
+    with_vega = [p for p in PAGES if re.search(r'src="[^"]*vega\.js', p.read_text(encoding="utf-8"))]
+    assert with_vega == CHARTS != []
+
+
+@needs_site
+@needs_browser
+def test_every_slider_moves_its_plot(browser):
+    """By keyboard, from end to end: each of the two moves must change what is drawn."""
+    moved = 0
+    for path in CHARTS:
+        page, asked, said = visit(browser, path.as_uri())
+        name = path.relative_to(SITE)
+        for chart in page.locator(".moving-chart").all():
+            chart.scroll_into_view_if_needed()
+            page.wait_for_function(
+                "c => c.dataset.drawn === 'yes'", arg=chart.element_handle(), timeout=30_000
+            )
+            assert len(chart.get_attribute("aria-label").split()) >= 15, f"{name}: a chart without words"
+            sliders = chart.locator("input[type=range]").all()
+            assert sliders, f"{name}: a chart without sliders"
+            for slider in sliders:
+                stuck = move(page, slider, lambda chart=chart: plot_of(chart))
+                label = slider.locator("xpath=ancestor::label").text_content()
+                assert not stuck, f"{name}: {label!r} does not move its plot"
+                moved += 1
+            assert chart.bounding_box()["width"] <= 760, f"{name}: a chart wider than the text"
+        assert asked == [] and said == [], f"{name}: {asked} {said}"
+        page.context.close()
+    assert moved >= 2 * len(CHARTS)

@@ -1,0 +1,309 @@
+"""Every chapter keeps the promises of its kind: objectives and answers, figures with words, solutions that ran."""
+
+import ast
+import json
+import re
+
+import nbformat
+import pytest
+from conftest import ROOT
+
+import lossbook
+from lossbook.explore import MIME, MOST_BYTES
+
+NOTEBOOKS = ROOT / "notebooks"
+LOSSES = sorted((NOTEBOOKS / "losses").glob("*.ipynb"))
+FOUNDATIONS = sorted((NOTEBOOKS / "foundations").glob("*.ipynb"))
+CHAPTERS = FOUNDATIONS + LOSSES
+KEYS = set(
+    re.findall(r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text("utf-8"), re.MULTILINE)
+)
+MOST_LINES, LONGEST_LINE = 20, 80
+SOLVED = "solution"
+
+chapters = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+loss_chapters = pytest.mark.parametrize("path", LOSSES, ids=lambda path: path.stem)
+
+
+# --- what a chapter is made of --------------------------------------------------------------
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def prose(notebook):
+    """All Markdown of a notebook, code blocks left out."""
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return re.sub(r"^```(?!\{).*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def shown(cell, kind):
+    return [output for output in cell.outputs if kind in output.get("data", {})]
+
+
+def numbered(text):
+    """The items of the first numbered list of a text."""
+    lines = text.splitlines()
+    start = next((i for i, line in enumerate(lines) if line.startswith("1. ")), None)
+    items = []
+    for line in lines[start:] if start is not None else []:
+        if re.match(r"\d+\. ", line):
+            items.append(line)
+        elif line.strip() and line.startswith("   "):
+            items[-1] += " " + line.strip()
+        elif line.strip():
+            break
+    return items
+
+
+def section(text, title):
+    """What stands under a heading, up to the next one of its level."""
+    found = re.search(rf"^## {re.escape(title)}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+def calls(notebook):
+    """The names of all functions that a notebook calls, with the first argument as written."""
+    found = set()
+    for cell in code(notebook):
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError:  # shown on purpose
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                found.add((name, ast.unparse(node.args[0]) if node.args else ""))
+    return found
+
+
+def body_of(source):
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        return [None]
+
+
+def solutions(notebook):
+    return [cell for cell in code(notebook) if SOLVED in cell.metadata.get("tags", [])]
+
+
+# --- what is wrong with one -----------------------------------------------------------------
+
+
+def problems(notebook):
+    """What a chapter of any kind lacks, one sentence each."""
+    text, found = prose(notebook), []
+    if not re.match(r"# \S", notebook.cells[0].source):
+        found.append("the first cell has no title")
+    promise = text.partition("After this chapter you can")[2]
+    aims, answers = numbered(promise), numbered(section(text, "What you can say now"))
+    if len(aims) != 3 or len(answers) != 3:
+        found.append(f"{len(aims)} objectives and {len(answers)} answers: three each")
+    if not re.search(r"\*\*Before you start:\*\* .*\*\*Time:\*\* \d+ minutes", text):
+        found.append("no line that says what to know before, and how long it takes")
+    if not re.search(r"^\*\*Next:\*\* ", text, re.MULTILINE):
+        found.append("no word on what is next")
+    if not re.search(r"\{admonition\} Predict first\n:class: tip", text):
+        found.append("nothing to predict first")
+    if not re.search(r"\{cite[tp]?\}`|https?://", text):
+        found.append("no source is cited")
+    found += [
+        f"{key} is cited and not in references.bib"
+        for group in re.findall(r"\{cite[:\w]*\}`([^`]+)`", text)
+        for key in group.split(",")
+        if key.strip() not in KEYS
+    ]
+    return (
+        found + problems_of_cells(notebook) + problems_of_figures(notebook) + problems_of_exercises(notebook)
+    )
+
+
+def problems_of_cells(notebook):
+    found = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            lines = cell.source.splitlines()
+            if len(lines) > MOST_LINES:
+                found.append(f"cell {number} has {len(lines)} lines")
+            if max(map(len, lines), default=0) > LONGEST_LINE:
+                found.append(f"cell {number} has a line of {max(map(len, lines))} characters")
+    return found
+
+
+def problems_of_figures(notebook):
+    """Each figure needs an alternative text and, in the cell after it, a caption in italics."""
+    found = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        figures, charts = shown(cell, "image/png"), shown(cell, MIME)
+        if not (figures or charts) or SOLVED in cell.metadata.get("tags", []):
+            continue
+        after = notebook.cells[number + 1] if number + 1 < len(notebook.cells) else None
+        first = after.source.strip() if after is not None and after.cell_type == "markdown" else ""
+        if not re.match(r"\*[^*\s][^\n]{20,}\*(\n|$)", first):
+            found.append(f"cell {number} shows a figure without a caption")
+        words = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        if figures and len(words.split()) < 8:
+            found.append(f"cell {number} shows a figure without an alternative text")
+        for chart in charts:
+            spec = chart["data"][MIME]
+            if len(spec.get("description", "").split()) < 15:
+                found.append(f"cell {number} shows a chart without a description")
+            if len(json.dumps(spec)) > MOST_BYTES:
+                found.append(f"cell {number} shows a chart of more than {MOST_BYTES} bytes")
+    return found
+
+
+def problems_of_exercises(notebook):
+    """Three exercises, each with a solution that follows it, ran, and ends in assertions."""
+    found = []
+    exercises = re.findall(r"\{exercise\}[^\n]*\n:label: (\S+)", prose(notebook))
+    solved = solutions(notebook)
+    if len(exercises) != 3 or len(solved) != 3:
+        found.append(f"{len(exercises)} exercises and {len(solved)} solutions: three each")
+    for cell in solved:
+        last = body_of(cell.source)[-1]
+        if not isinstance(last, ast.Assert) or isinstance(last.test, ast.Constant):
+            found.append("a solution does not end in an assertion")
+        if cell.execution_count is None or not cell.outputs:
+            found.append("a solution did not run, or shows nothing")
+        if "hide-cell" not in cell.metadata.get("tags", []):
+            found.append("a solution is not folded")
+        if "#" not in cell.source:
+            found.append("a solution explains nothing")
+    return found
+
+
+def problems_of_a_loss(name, notebook):
+    """What the chapter of one loss lacks beyond that."""
+    found, made = [], calls(notebook)
+    function, gradient = f"lossbook.{name}", f"lossbook.{name}_gradient"
+    for what in ("formula", "source"):
+        if (what, function) not in made:
+            found.append(f"{what}({function}) is not shown")
+    if ("formula", gradient) not in made:
+        found.append(f"formula({gradient}) is not shown")
+    if ("explain", gradient) not in made:
+        found.append(f"explain({gradient}, …) is not shown")
+    if not any(called == "explain" and given != gradient for called, given in made):
+        found.append("the value is not explained")
+    if not any(called == "explore" for called, _ in made):
+        found.append("no chart moves")
+    for called in ("numeric_gradient", "compare"):
+        if not any(one == called for one, _ in made):
+            found.append(f"{called} is not called")
+    if "| Symbol | In code | Shape | Unit | What it is |" not in prose(notebook):
+        found.append("no table of symbols")
+    raised = [cell for cell in code(notebook) if "raises-exception" in cell.metadata.get("tags", [])]
+    if not raised and not any(one == "outcomes" for one, _ in made):
+        found.append("nothing breaks")
+    source = lossbook.CATALOGUE[name].source
+    if source not in re.findall(
+        r"[\w:-]+", " ".join(re.findall(r"\{cite[:\w]*\}`([^`]+)`", prose(notebook)))
+    ):
+        found.append(f"the defining source {source} is not cited")
+    return found
+
+
+# --- the chapters ---------------------------------------------------------------------------
+
+
+def test_every_loss_has_its_chapter_and_every_chapter_its_loss():
+    assert {path.stem for path in LOSSES} == set(lossbook.CATALOGUE)
+
+
+@chapters
+def test_a_chapter_keeps_its_promises(path):
+    assert problems(read(path)) == []
+
+
+@loss_chapters
+def test_a_loss_chapter_shows_all_of_its_loss(path):
+    assert problems_of_a_loss(path.stem, read(path)) == []
+
+
+@loss_chapters
+def test_a_loss_chapter_has_a_chart_of_its_loss(path):
+    specs = [output["data"][MIME] for cell in code(read(path)) for output in shown(cell, MIME)]
+    assert specs
+    names = (path.stem, lossbook.CATALOGUE[path.stem].cls.__name__)
+    assert any(name in spec["description"] for spec in specs for name in names)
+    assert all(any(p.get("bind", {}).get("input") == "range" for p in spec["params"]) for spec in specs)
+
+
+def test_no_two_chapters_open_alike():
+    openings = [
+        next(p for p in read(path).cells[0].source.split("\n\n")[1:] if p.strip()) for path in CHAPTERS
+    ]
+    assert len(set(openings)) == len(openings)
+    first_words = [" ".join(opening.split()[:4]).lower() for opening in openings]
+    assert len(set(first_words)) == len(first_words)
+
+
+def test_labels_of_exercises_are_unique():
+    labels = [
+        label for path in CHAPTERS for label in re.findall(r"^:label: (\S+)", prose(read(path)), re.MULTILINE)
+    ]
+    assert len(set(labels)) == len(labels) == 3 * len(CHAPTERS)
+
+
+# --- the checks are able to fail --------------------------------------------------------------
+
+
+def damaged(name, change):
+    notebook = read(NOTEBOOKS / "losses" / f"{name}.ipynb")
+    change(notebook)
+    return problems(notebook) + problems_of_a_loss(name, notebook)
+
+
+def without(text):
+    def change(notebook):
+        before = json.dumps([cell.source for cell in notebook.cells])
+        for cell in notebook.cells:
+            cell.source = cell.source.replace(text, "")
+        assert json.dumps([cell.source for cell in notebook.cells]) != before
+
+    return change
+
+
+def without_last_assertion(notebook):
+    cell = solutions(notebook)[0]
+    cell.source = re.sub(r"^assert ", "print", cell.source, flags=re.MULTILINE)
+
+
+def without_alternative_text(notebook):
+    for cell in code(notebook):
+        cell.metadata.pop("mystnb", None)
+
+
+def with_a_long_cell(notebook):
+    code(notebook)[1].source += "\n" * 20 + "x = 1"
+
+
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        (without("After this chapter you can"), "objectives"),
+        (without("## What you can say now"), "answers"),
+        (without("**Next:**"), "next"),
+        (without("Predict first"), "predict"),
+        (without("{cite}"), "cited"),
+        (without(":label: huber-predict"), "exercises"),
+        (without("source(lossbook.huber)"), "source(lossbook.huber)"),
+        (without("numeric_gradient"), "numeric_gradient"),
+        (without("| Symbol |"), "table"),
+        (without("*The price of a miss"), "caption"),
+        (without_last_assertion, "assertion"),
+        (without_alternative_text, "alternative"),
+        (with_a_long_cell, "lines"),
+    ],
+)
+def test_what_is_missing_is_found(change, complaint):
+    assert any(complaint in line for line in damaged("huber", change))

@@ -1,0 +1,110 @@
+"""A chapter in JupyterLab: its directives are rendered, all its cells run, and its chart moves."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from browsing import BROWSER, FLAGS, move, needs_browser, plot_of
+from conftest import ROOT
+
+CHAPTER = "losses/huber.ipynb"
+START, RUN = 90, 180  # seconds that the server and all cells may take
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """JupyterLab on a copy of one chapter, so that nothing here is written to."""
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "losses").mkdir()
+    shutil.copy(ROOT / "notebooks" / CHAPTER, folder / CHAPTER)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = {name: str(folder / name) for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    settings = {
+        "JUPYTER_CONFIG_PATH": str(ROOT / "book" / "lab"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+    }
+    command = [
+        *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}"),
+        *("--IdentityProvider.token=", f"--ServerApp.root_dir={folder}", "--ServerApp.port_retries=0"),
+    ]
+    log = open(folder / "log", "w")
+    process = subprocess.Popen(command, env={**os.environ, **home, **settings}, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(2 * START):
+            try:
+                urllib.request.urlopen(f"{address}/api", timeout=5)
+                break
+            except OSError:
+                assert process.poll() is None, "JupyterLab did not start"
+                time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        log.close()
+
+
+@pytest.fixture(scope="module")
+def page(server):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, headless=True)
+        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"{server}/lab/tree/{CHAPTER}")
+        page.wait_for_selector(".jp-MarkdownCell .myst", timeout=START * 1000)
+        yield page
+        chromium.close()
+
+
+def cells_of(kind):
+    return [
+        c for c in nbformat.read(ROOT / "notebooks" / CHAPTER, as_version=4).cells if c.cell_type == "code"
+    ]
+
+
+@needs_browser
+def test_a_chapter_works_in_jupyterlab(page):
+    notebook = page.locator(".jp-Notebook")
+
+    # Directives and formulas are rendered, not shown as text.
+    last = notebook.locator(".jp-MarkdownCell .myst", has_text="What you can say now")
+    last.wait_for(state="attached", timeout=60_000)  # they are drawn from the first to the last
+    text = "\n".join(notebook.locator(".jp-MarkdownCell .myst").all_text_contents())
+    assert "Predict first" in text and "What you can say now" in text
+    assert not re.search(r":::|```\{|\$\$|:label:", text), "a directive is shown as text"
+    assert notebook.locator(".jp-MarkdownCell .katex, .jp-MarkdownCell mjx-container").count() > 5
+    assert notebook.locator(".jp-MarkdownCell aside").count() >= 4  # what to predict, and three exercises
+
+    # Run All succeeds: every cell has a new number, and only those meant to fail did.
+    cells = cells_of("code")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Restart Kernel and Run All Cells…").click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    prompts = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.textContent)"
+    wanted = [f"[{number}]:" for number in range(1, len(cells) + 1)]
+    deadline = time.monotonic() + RUN
+    page.wait_for_timeout(2000)  # until the old numbers are gone
+    while page.evaluate(prompts) != wanted:
+        assert time.monotonic() < deadline, f"Run All did not end: {page.evaluate(prompts)}"
+        page.wait_for_timeout(500)
+    failed = notebook.locator("[data-mime-type='application/vnd.jupyter.stderr']").count()
+    assert failed == sum("raises-exception" in cell.metadata.get("tags", []) for cell in cells)
+
+    # The chart moves.
+    chart = notebook.locator(".vega-embed").first
+    chart.scroll_into_view_if_needed()
+    sliders = chart.locator("input[type=range]").all()
+    assert len(sliders) == 3
+    for slider in sliders:
+        assert not move(page, slider, lambda: plot_of(chart)), "a slider does not move its plot"
