@@ -5,7 +5,7 @@ from pathlib import Path
 
 BOOK = Path(__file__).resolve().parent
 NOTEBOOKS = BOOK.parent / "notebooks"
-sys.path.insert(0, str(BOOK / "ext"))
+sys.path[:0] = [str(BOOK / "ext"), str(BOOK.parent)]
 
 # -- The project -------------------------------------------------------------------------------
 project = "lossbook"
@@ -18,12 +18,15 @@ language = "en"
 # -- What is read ------------------------------------------------------------------------------
 extensions = [
     "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
     "sphinx_design",
     "sphinx_copybutton",
     "sphinxcontrib.bibtex",
     "sphinx_exercise",
     "sphinx_togglebutton",
     "moving",
+    "names",
     "verdicts",
 ]
 exclude_patterns = [
@@ -48,6 +51,17 @@ myst_enable_extensions = [
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 smartquotes = False
+
+autodoc_member_order = "bysource"  # the order of the chapters
+autodoc_default_options = {"no-value": True}  # the value of a table is a page of its own
+autodoc_preserve_defaults = True
+autodoc_typehints = "none"
+python_maximum_signature_line_length = 88
+napoleon_google_docstring = False
+napoleon_use_param = False  # types are words here, such as array_like, and no links
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+html_domain_indices = False  # the index has every module, too
 
 bibtex_bibfiles = [str(BOOK / "references.bib")]
 bibtex_default_style = "alpha"

@@ -98,7 +98,7 @@ def get(identifier):
     Returns
     -------
     callable or None
-        A loss function or a :class:`Loss`.
+        A loss function or a :class:`~lossbook.base.Loss`.
 
     Raises
     ------

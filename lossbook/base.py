@@ -158,7 +158,7 @@ class Loss:
     name : str, optional
         A label for messages and logs.
     reduction : str or None
-        How the values become one number: see :func:`reduce_values`.
+        How the values become one number: see :func:`~lossbook.base.reduce_values`.
     dtype : str or numpy.dtype, optional
         The floating type to compute in; None keeps the type of the predictions.
 

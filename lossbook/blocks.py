@@ -179,8 +179,10 @@ class Batch:
     ----------
     spec : LossSpec
         The loss.
-    labels, predictions : numpy.ndarray
-        Views of what was given.
+    labels : numpy.ndarray
+        A view of the labels given.
+    predictions : numpy.ndarray
+        A view of the predictions given.
     parameters : dict
         The loss's parameters; an `axis` among them is -1 now.
     axis : int

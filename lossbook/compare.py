@@ -28,7 +28,7 @@ class Row:
         ``"lossbook"``, or an engine's name.
     attribute : str
         The class or function that was called, such as ``"tf.keras.losses.mse"``.
-    value : numpy.ndarray, NumPy scalar or None
+    value : numpy.ndarray, numpy.generic or None
         None after an error.
     gradient : numpy.ndarray or None
         Slope in `y_pred`; None after an error, or where the engine gives none (integers).

@@ -37,8 +37,10 @@ class Difference:
     code : str
         An expression in ``losses`` (the engine's module of losses, or lossbook), ``np``,
         ``slope(loss, y_true, y_pred)`` and ``sigmoid(logits)``.
-    theirs, ours : float, list or str
-        What the engine gives, and what lossbook gives: a number, numbers, or the name of an error.
+    theirs : float, list or str
+        What the engine gives: a number, numbers, or the name of an error.
+    ours : float, list or str
+        What lossbook gives.
     why : str
         What is behind it, or what one might have expected.
     upstream : str

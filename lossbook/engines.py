@@ -701,8 +701,8 @@ class Outcomes:
 
     Attributes
     ----------
-    outcomes : dict of str to Outcome
-        By engine name.
+    outcomes : dict
+        An :class:`Outcome` for each engine's name.
     digits : int
         Significant digits shown.
     """

@@ -20,7 +20,7 @@ from lossbook.plots import INK, MUTED, PALETTE, RULE
 __all__ = ["MOST_BYTES", "Moving", "descend", "explore", "explore_reduction", "slider"]
 
 MOST_BYTES = 200_000
-"""The largest chart, as JSON: a page with a chart opens at once."""
+"""The most that a chart may take as JSON, so that a page with one opens at once."""
 
 MIME = "application/vnd.vegalite.v5+json"  # what JupyterLab 4.5 draws
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"

@@ -9,7 +9,7 @@ from lossbook.base import Loss
 from lossbook.registry import gradient_of, loss
 
 LOG_2 = math.log(2.0)
-"""The natural logarithm of 2, in double precision: what log-cosh loses to a straight line."""
+"""The natural logarithm of 2, in double precision. So far below a straight line log-cosh ends."""
 
 # --- mean squared error -------------------------------------------------------------------
 
