@@ -16,9 +16,10 @@ from benchmarks.peers import OURS, PEERS, THEIRS
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-FULL, QUICK = RESULTS / "speed.json", RESULTS / "quick.json"
+FULL = RESULTS / "speed.json"
 PAGE = ROOT / "notebooks" / "reference" / "speed.md"
 CHART = PAGE.with_name("speed.png")
+BUSY = 0.05  # share of the processors' time that other programs may take
 WORST = 20  # losing cells shown in a terminal
 
 WHY = {
@@ -37,18 +38,13 @@ WHY = {
 # --- reading the results --------------------------------------------------------------------------------
 
 
-def newest():
-    """Return the file the page is made from: the whole run's, or the short run's if there is no other."""
-    return FULL if FULL.exists() else QUICK
+def load(path=FULL):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def load(path=None):
-    return json.loads(Path(path or newest()).read_text(encoding="utf-8"))
-
-
-def write_results(results, path=None):
+def write_results(results, path=FULL):
     """Write results as JSON, one cell a line, and their tables beside them."""
-    path = Path(path or (QUICK if results["quick"] else FULL))
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     rest = json.dumps({**results, "cells": []}, indent=1, ensure_ascii=False)
     lines = ",\n".join("  " + json.dumps(cell, ensure_ascii=False) for cell in results["cells"])
@@ -313,11 +309,12 @@ def short(why):
 
 @dataclass(frozen=True)
 class Aim:
-    """What was to be reached, what was measured, and whether that is enough; None where it is unknown."""
+    """What was to be reached, what was measured, whether that is enough (None: unknown), and if not, why."""
 
     text: str
     measured: str
     met: bool | None
+    why: str
 
     @property
     def answer(self):
@@ -343,43 +340,53 @@ def share_aim(results, peer, share, ours):
     text = f"Ahead of {title(peer)} in {every}{mode}"
     found = ratios(results, ours, peer=peer)
     if not found:
-        return Aim(text, "–", None)
+        return Aim(text, "–", None, WHY[peer])
     won = len(found) - len(lost(found))
-    return Aim(text, f"{won} of {len(found)} ({percent(won, len(found))})", 100 * won >= share * len(found))
+    enough = 100 * won >= share * len(found)
+    return Aim(text, f"{won} of {len(found)} ({percent(won, len(found))})", enough, WHY[peer])
 
 
 def read_aim(results):
     text = "MSE at ten million float32 numbers within 1.6 times the read limit"
+    why = "Reading is one pass. MSE makes four over each block, though three of them stay in the cache."
     rows = [row for row in results["memory"]["losses"] if row["loss"] == "mean_squared_error"]
     if not rows or "lossbook" not in rows[0]["read_multiple"]:
-        return Aim(text, "–", None)
+        return Aim(text, "–", None, why)
     multiple = rows[0]["read_multiple"]["lossbook"]
-    return Aim(text, f"{times(multiple)} times", multiple <= 1.6)
+    return Aim(text, f"{times(multiple)} times", multiple <= 1.6, why)
 
 
 def small_call_aim(results):
     text = "A call of MSE at (32, 10) within 5 µs"
+    why = (
+        "So small a call is no work on numbers: it is some dozens of steps of Python and NumPy, most of "
+        "them checks, and takes what the processor takes for those."
+    )
     cells = [
         cell
         for cell in results["cells"]
         if (cell["loss"], cell["size"], cell["mode"]) == ("mean_squared_error", "(32, 10)", "value")
     ]
     if not cells:
-        return Aim(text, "–", None)
+        return Aim(text, "–", None, why)
     slowest = max(cell["seconds"]["lossbook"] for cell in cells)
-    return Aim(text, duration(slowest), slowest <= 5e-6)
+    return Aim(text, duration(slowest), slowest <= 5e-6, why)
 
 
 def gradient_aim(results):
     text = "Value and gradient within 1.6 times the value alone, median"
+    why = (
+        "A loss and its gradient are two functions, each written to be read by itself: together they "
+        "compute twice what they share, and a gradient has to be written to memory besides."
+    )
     pairs = {}
     for cell in results["cells"]:
         key = cell["loss"], cell["size"], cell["dtype"]
         pairs.setdefault(key, {})[cell["mode"]] = cell["seconds"].get("lossbook")
     both = [pair["both"] / pair["value"] for pair in pairs.values() if len(pair) == 2 and all(pair.values())]
     if not both:
-        return Aim(text, "–", None)
-    return Aim(text, f"{times(median(both))} times", median(both) <= 1.6)
+        return Aim(text, "–", None, why)
+    return Aim(text, f"{times(median(both))} times", median(both) <= 1.6, why)
 
 
 def aim_table(results):
@@ -387,6 +394,15 @@ def aim_table(results):
         [one.text, one.measured, f"**{one.answer}**" if one.met is False else one.answer]
         for one in aims(results)
     ]
+
+
+def why_lines(results):
+    """Give the reason of each aim missed; one and the same reason once."""
+    missed = {}
+    for one in aims(results):
+        if one.met is False:
+            missed.setdefault(one.why, []).append(one.text)
+    return [f"- *{'; '.join(texts)}*: {why}" for why, texts in missed.items()]
 
 
 # --- in a terminal ------------------------------------------------------------------------------------------
@@ -415,8 +431,7 @@ def summary(results):
             if "missing" in one
         ),
     ]
-    if results["skipped"]:
-        lines += [f"not measured, time was up: {len(results['skipped'])} units"]
+    lines += ["", *scope_lines(results)]
     return "\n".join(lines)
 
 
@@ -429,7 +444,7 @@ def tables_file(results):
     for ours in measured(results, OURS):
         lines += [f"## {title(ours)}: cells lost", "", *losing_lines(results, ours), ""]
         lines += [f"## {title(ours)}: medians", "", *table(*median_table(results, ours)), ""]
-    lines += ["## Aims", "", *table(*aim_table(results)), ""]
+    lines += ["## Aims", "", *table(*aim_table(results)), "", *why_lines(results), ""]
     lines += ["## Memory", "", *table(*memory_table(results)), ""]
     for ours in measured(results, OURS):
         for name, one in every_table(results, ours):
@@ -471,6 +486,11 @@ def scope_lines(results):
         f"These are the numbers of {run}: {len(losses)} losses and settings, {len(results['cells'])} cells, "
         f"{times(results['minutes'])} minutes."
     ]
+    others = results.get("others")
+    if others is not None:
+        lines.append(f"Other programs took {percent(others, 1)} of the processors' time meanwhile.")
+        if others > BUSY:
+            lines.append("**The machine was busy: measure again on a quiet one before you trust a ratio.**")
     every = [one for ours in OURS for one in ratios(results, ours)]
     noisy = [one for one in every if one.noisy]
     if noisy:
@@ -527,6 +547,7 @@ def page(results):
         *losing_blocks(results),
         "## What was aimed at",
         "\n".join(table(*aim_table(results))),
+        *missed_blocks(results),
         "## All cells in one picture",
         figure_block(results),
         *median_blocks(results),
@@ -554,6 +575,13 @@ def losing_blocks(results):
             yield dropdown(heading, losing_lines(results, ours))
     beaten_by = {one.peer for ours in OURS for one in lost(ratios(results, ours))}
     yield "\n".join(f"- *{title(key)}*: {WHY[key]}" for key in THEIRS if key in beaten_by)
+
+
+def missed_blocks(results):
+    lines = why_lines(results)
+    if lines:
+        yield "Why an aim was missed:"
+        yield "\n".join(lines)
 
 
 def median_blocks(results):
@@ -690,7 +718,7 @@ def draw_row(panel, height, some):
 
 def main(words=None):
     """Write the tables, the chart and the page from the results."""
-    given = (sys.argv[1:] if words is None else words) or [newest()]
+    given = (sys.argv[1:] if words is None else words) or [FULL]
     results = load(given[0])
     Path(given[0]).with_suffix(".md").write_text(tables_file(results), encoding="utf-8")
     draw(results)

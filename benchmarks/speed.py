@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -403,6 +404,30 @@ def _memory():
         return None
 
 
+class Load:
+    """How much of the processors other programs take from here on."""
+
+    def __init__(self):
+        self.start = self.now()
+
+    @staticmethod
+    def now():
+        """Return seconds: of the clock, of all that ran, and of this process with its ended children."""
+        fields = _proc("/proc/stat").partition("\n")[0].split()[1:9]  # user, nice, system, idle, waiting, …
+        ticks = [int(field) for field in fields]
+        busy = (sum(ticks) - sum(ticks[3:5])) / os.sysconf("SC_CLK_TCK") if ticks else None
+        own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return monotonic(), busy, sum(one.ru_utime + one.ru_stime for one in own)
+
+    def of_others(self):
+        """Return the share of the processors' time that went to other programs; None where unknown."""
+        clock, busy, own = self.now()
+        if busy is None:
+            return None
+        others = (busy - self.start[1]) - (own - self.start[2])
+        return round(max(0.0, others / ((clock - self.start[0]) * os.cpu_count())), 3)
+
+
 # --- the whole ------------------------------------------------------------------------------------------
 
 
@@ -421,14 +446,16 @@ def run(plan, progress):
         The results, ready for JSON.
     """
     began = monotonic()
+    load = Load()
     with ExitStack() as stack:
         store = Store(stack.enter_context(tempfile.TemporaryDirectory()))
         progress(0, 1, "starting the peers")
         clients, about = start_workers(plan, stack)
         found = measure_all(plan, clients, store, began, progress)
-    return {
+    return {  # the workers have ended: their time is known
         "quick": plan.quick,
         "minutes": round((monotonic() - began) / 60, 1),
+        "others": load.of_others(),
         "lossbook": lossbook.__version__,
         "machine": machine(),
         "peers": about,

@@ -19,6 +19,7 @@ Three further things are done for the functions, none of which they know of:
 array([1.3125])
 """
 
+import functools
 import itertools
 import math
 import os
@@ -34,6 +35,9 @@ BLOCK = 96 * 1024
 
 SHORT_ROW = 32
 """Rows with fewer numbers than this are laid out column by column."""
+
+KEPT = 1024 * 1024
+"""Bytes of the array that :func:`keep_freed` makes and frees."""
 
 FOR_THREADS = 100_000
 """Numbers a batch needs for several threads to be worth their start."""
@@ -233,6 +237,7 @@ class Batch:
             False where a block was refused, say for a label out of range: then the plain
             call, of the whole batch, names the place.
         """
+        keep_freed()
         rows, width = self.predictions.shape[:-1], self.predictions.shape[-1]
         slopes = None if slopes is None else np.moveaxis(slopes, self.axis, -1)
         limit = max(1, _block // self.widest)  # numbers in a block
@@ -300,6 +305,17 @@ def batch_of(spec, y_true, y_pred, parameters):
     if spec.whole is not None and spec.whole(labels):
         return None
     return Batch(spec, labels, predictions, parameters, axis)
+
+
+@functools.cache
+def keep_freed():
+    """Make and free one array of 1 MiB, once in a process, before the first blocks.
+
+    A C library new to such arrays gives the memory of each block's steps back to the system
+    as soon as they are done, and finds and clears it again for the next: a loss of many steps
+    then takes twice as long. One array of that size, freed, and glibc keeps up to 2 MiB.
+    """
+    np.empty(KEPT, dtype=np.uint8)
 
 
 def are_rows(labels, predictions):

@@ -41,7 +41,9 @@ TEXT_WIDTH, CODE_WIDTH, MEANING_WIDTH = 100, 32, 24  # columns of the terminal t
 AS_GIVEN = "as given"  # an array that the checks of its function left unchanged
 HEADERS = ("step", "what it means", "value")
 
-_ONE_AT_A_TIME = threading.RLock()  # Python 3.12 may crash when two threads trace at once
+_ONE_AT_A_TIME = threading.RLock()
+"""Python 3.12 may crash when two threads trace at once; in 3.11 all threads share the counter with which
+``ast.parse`` guards its depth, and a second one that parses makes it raise a SystemError."""
 
 
 # ------------------------------------------------------------------------------------- the record
@@ -431,7 +433,8 @@ def _find_source(code, namespace):
 
 def _definition(lines, name, first):
     try:
-        tree = ast.parse("".join(lines))
+        with _ONE_AT_A_TIME:
+            tree = ast.parse("".join(lines))
     except SyntaxError:
         return None
     for node in ast.walk(tree):

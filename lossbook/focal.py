@@ -10,10 +10,11 @@ from lossbook.arrays import (
     check_row_sums,
     check_scalar,
     class_weights,
+    log_one_plus,
     mean_of,
 )
 from lossbook.base import Loss
-from lossbook.probability import log_softmax, sigmoid
+from lossbook.probability import log_softmax, sigmoid, softmax_and_rest
 from lossbook.registry import gradient_of, loss
 
 
@@ -114,15 +115,15 @@ def binary_focal_crossentropy(
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     if from_logits:
         missed = target * sigmoid(-y_pred) + (1 - target) * sigmoid(y_pred)  # 0 is right
-        loudness = np.abs(y_pred)  # how sure, either way
-        tail = np.log1p(np.exp(-loudness))  # at most log 2, never overflows
-        against = np.where(y_pred >= 0.0, 1 - target, target)  # label on the other side
-        cost = loudness * against + tail  # cross-entropy, in nats
+        tail = log_one_plus(np.exp(-np.abs(y_pred)))  # at most log 2, never overflows
+        too_high = (1 - target) * np.maximum(y_pred, 0.0)  # counts where the label is 0
+        too_low = target * np.maximum(-y_pred, 0.0)  # counts where the label is 1
+        cost = too_high + too_low + tail  # cross-entropy, in nats
     else:
         missed = target * (1 - y_pred) + (1 - target) * y_pred  # 0 is right, 1 is wrong
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         yes = target * np.log(probability)  # counts where the label is 1
-        no = (1 - target) * np.log1p(-probability)  # counts where the label is 0
+        no = (1 - target) * log_one_plus(-probability)  # counts where the label is 0
         cost = -(yes + no)  # cross-entropy, in nats
     check_not_negative("probability of the wrong label", missed, gamma)
     focus = missed**gamma  # near 0 for what is already right
@@ -187,17 +188,17 @@ def binary_focal_crossentropy_gradient(
         yes, no = sigmoid(y_pred), sigmoid(-y_pred)  # probabilities of 1 and 0
         missed = target * no + (1 - target) * yes  # 0 is right, 1 is wrong
         turn = (1 - 2 * target) * yes * no  # slope of what is missed
-        loudness = np.abs(y_pred)  # how sure, either way
-        tail = np.log1p(np.exp(-loudness))  # at most log 2, never overflows
-        against = np.where(y_pred >= 0.0, 1 - target, target)  # label on the other side
-        cost = loudness * against + tail  # cross-entropy, in nats
+        tail = log_one_plus(np.exp(-np.abs(y_pred)))  # at most log 2, never overflows
+        too_high = (1 - target) * np.maximum(y_pred, 0.0)  # counts where the label is 0
+        too_low = target * np.maximum(-y_pred, 0.0)  # counts where the label is 1
+        cost = too_high + too_low + tail  # cross-entropy, in nats
         pull = (1 - target) * yes - target * no  # slope of the cross-entropy
     else:
         missed = target * (1 - y_pred) + (1 - target) * y_pred  # 0 is right, 1 is wrong
         turn = 1 - 2 * target  # slope of what is missed
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         clipped = (y_pred < EPSILON) | (y_pred > 1.0 - EPSILON)  # held: no slope there
-        cost = -(target * np.log(probability) + (1 - target) * np.log1p(-probability))  # in nats
+        cost = -(target * np.log(probability) + (1 - target) * log_one_plus(-probability))  # in nats
         steepness = probability * (1.0 - probability)  # small near 0 and 1
         pull = np.where(clipped, 0.0, (probability - target) / steepness)  # its slope
     check_not_negative("probability of the wrong label", missed, gamma)
@@ -273,7 +274,7 @@ def categorical_focal_crossentropy(
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
         log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
-        missed = -np.expm1(log_probability)  # 1 - probability, exact near 0
+        missed = softmax_and_rest(y_pred, axis)[1]  # 1 - probability, exact near 0
     else:
         total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
@@ -335,8 +336,7 @@ def categorical_focal_crossentropy_gradient(
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
         log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
-        probability = np.exp(log_probability)  # rows sum to 1
-        missed = -np.expm1(log_probability)  # 1 - probability, exact near 0
+        probability, missed = softmax_and_rest(y_pred, axis)  # together 1, exact near 0
         defocus = power_slope(missed, gamma) * probability * log_probability  # of the focus
         pull = weight * target * (defocus - missed**gamma)  # slope in log-probability
         others = pull.sum(axis=axis, keepdims=True) - pull  # of the other classes

@@ -47,8 +47,8 @@ def mixes_zeros(labels):
 
     Examples
     --------
-    >>> mixes_zeros(np.array([0.0, 1.0])), mixes_zeros(np.array([-1.0, 1.0])), mixes_zeros(np.array([-1.0, 0.0]))
-    (False, False, True)
+    >>> [mixes_zeros(np.array(labels)) for labels in ([0.0, 1.0], [-1.0, 1.0], [-1.0, 0.0])]
+    [False, False, True]
     """
     has_zeros = any((part == 0).any() for part in in_parts(labels))
     return has_zeros and any(((part != 0) & (part != 1)).any() for part in in_parts(labels))

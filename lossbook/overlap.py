@@ -236,7 +236,7 @@ def tversky_gradient(y_true, y_pred, alpha=0.5, beta=0.5, axis=None, upstream=1.
     misses = (y_true * (1.0 - y_pred)).sum(axis=axes, keepdims=True)  # false negatives
     priced = found + alpha * alarms + beta * misses + EPSILON  # errors at their price
     agreement = found / priced  # 1 where the two are the same
-    growth = y_true + alpha * (1.0 - y_true) - beta * y_true  # of what is priced
+    growth = alpha + (1.0 - alpha - beta) * y_true  # of what is priced
     weight = beside(upstream, priced, axes)  # how much each region counts
     slope = weight * (agreement * growth - y_true) / priced  # quotient rule
     return slope

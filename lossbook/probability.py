@@ -13,6 +13,7 @@ from lossbook.arrays import (
     check_row_sums,
     chosen_among,
     laid_along,
+    log_one_plus,
     mean_of,
     unless_ignored,
 )
@@ -41,9 +42,9 @@ def sigmoid(logits):
     array([0. , 0.5, 1. ])
     """
     shrunk = np.exp(-np.abs(logits))  # between 0 and 1, never overflows
-    larger = np.where(logits >= 0, 1.0, shrunk)  # numerator on either side of 0
+    larger = np.maximum(shrunk, logits >= 0)  # 1 on the right of 0, shrunk on the left
     probability = larger / (1.0 + shrunk)  # 1 / (1 + exp(-z))
-    return probability.astype(logits.dtype, copy=False)
+    return probability
 
 
 def log_sum_exp(logits, axis=-1):
@@ -97,6 +98,40 @@ def softmax(logits, axis=-1):
     weight = np.exp(logits - largest)  # at most 1, never overflows
     probability = weight / weight.sum(axis=axis, keepdims=True)  # rows sum to 1
     return probability
+
+
+def softmax_and_rest(logits, axis=-1):
+    """Return the softmax probabilities, and for each class that of all the others together.
+
+    The second is 1 minus the first, exact where the first rounds to 1.
+
+    Parameters
+    ----------
+    logits : numpy.ndarray
+        Scores, any shape.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    probability, rest : numpy.ndarray
+        The same shape; together 1.
+
+    Examples
+    --------
+    >>> softmax_and_rest(np.array([[0.0, 40.0]]))[1]
+    array([[1.00000000e+00, 4.24835426e-18]])
+    """
+    behind = logits - logits.max(axis=axis, keepdims=True)  # 0 for the highest score
+    leads = behind == 0  # the highest, or several alike
+    weight = np.exp(behind)  # at most 1, never overflows
+    lower = np.where(leads, 0.0, weight).sum(axis=axis, keepdims=True)  # of those behind
+    more = leads.sum(axis=axis, keepdims=True, dtype=logits.dtype) - 1.0  # ties with the lead
+    others = lower + more  # of all but one that leads
+    total = 1.0 + others  # at least 1
+    probability = weight / total  # rows sum to 1
+    rest = np.where(leads, others, total - weight) / total  # no digits lost
+    return probability, rest
 
 
 def log_softmax(logits, axis=-1):
@@ -176,14 +211,14 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     if from_logits:
-        loudness = np.abs(y_pred)  # how sure, either way
-        tail = np.log1p(np.exp(-loudness))  # at most log 2, never overflows
-        against = np.where(y_pred >= 0.0, 1 - target, target)  # label on the other side
-        cost = loudness * against + tail  # per number, in nats
+        tail = log_one_plus(np.exp(-np.abs(y_pred)))  # at most log 2, never overflows
+        too_high = (1 - target) * np.maximum(y_pred, 0.0)  # counts where the label is 0
+        too_low = target * np.maximum(-y_pred, 0.0)  # counts where the label is 1
+        cost = too_high + too_low + tail  # per number, in nats
     else:
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         yes = target * np.log(probability)  # counts where the label is 1
-        no = (1 - target) * np.log1p(-probability)  # counts where the label is 0
+        no = (1 - target) * log_one_plus(-probability)  # counts where the label is 0
         cost = -(yes + no)  # per number, in nats
     value = mean_of(cost, axis)  # one number per sample
     return value
@@ -346,10 +381,10 @@ def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_s
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
-        log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
+        probability, rest = softmax_and_rest(y_pred, axis)  # exact, however large the scores
         others = target.sum(axis=axis, keepdims=True) - target  # labels of the other classes
-        too_high = others * np.exp(log_probability)  # push down where the label is not
-        too_low = target * -np.expm1(log_probability)  # push up where the label is
+        too_high = others * probability  # push down where the label is not
+        too_low = target * rest  # push up where the label is
         slope = too_high - too_low  # predicted minus true
     else:
         total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
@@ -498,10 +533,8 @@ def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, 
     counts = unless_ignored(labels, ignore_class)  # False where the class is ignored
     hot = is_labelled(labels, scores, axis)  # True at the true class
     if from_logits:
-        log_probability = log_softmax(scores, axis)  # exact, however large the scores
-        too_high = np.exp(log_probability)  # push down the wrong classes
-        too_low = -np.expm1(log_probability)  # push up the true one
-        pull = np.where(hot, -too_low, too_high)  # predicted minus true
+        probability, rest = softmax_and_rest(scores, axis)  # exact, however large the scores
+        pull = np.where(hot, -rest, probability)  # true class up, others down
     else:
         probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         clipped = (scores < EPSILON) | (scores > 1.0 - EPSILON)  # held: no slope there
@@ -675,9 +708,9 @@ def kl_divergence(y_true, y_pred):
     truth = np.clip(y_true, EPSILON, 1.0)  # so that logs are finite
     belief = np.clip(y_pred, EPSILON, 1.0)  # so that logs are finite
     gap = (truth - belief) / belief  # how much too little is believed
-    near = np.log1p(np.maximum(gap, -0.5))  # exact where the two are alike
-    far = np.log(truth / belief)  # exact where they are not
-    excess = np.where(np.abs(gap) < 0.5, near, far)  # nats too many, per event
+    near = log_one_plus(np.maximum(gap, -0.5))  # log of truth / belief, down to 1/2
+    far = np.log(np.minimum(2.0 * truth / belief, 1.0))  # what lies below, else 0
+    excess = near + far  # nats too many, per event
     weighted = truth * excess  # events as often as they happen
     value = weighted.sum(axis=-1)  # one number per sample
     return value

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from lossbook.arrays import EPSILON, as_pair, check_parameters, mean_of
+from lossbook.arrays import EPSILON, as_pair, check_parameters, log_one_plus, mean_of
 from lossbook.base import Loss
 from lossbook.registry import gradient_of, loss
 
@@ -306,7 +306,7 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     target = np.maximum(y_true, EPSILON)  # never below 1e-7
     guess = np.maximum(y_pred, EPSILON)  # never below 1e-7
     gap = np.abs(guess - target)  # how far, either way
-    factor = np.log1p(gap / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
+    factor = log_one_plus(gap / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
     square = factor**2  # a factor of 2 costs alike anywhere
     value = mean_of(square)  # one number per sample
     return value
@@ -345,7 +345,7 @@ def mean_squared_logarithmic_error_gradient(y_true, y_pred):
     target = np.maximum(y_true, EPSILON)  # never below 1e-7
     guess = np.maximum(y_pred, EPSILON)  # never below 1e-7
     miss = guess - target  # its sign is that of the slope
-    factor = np.log1p(np.abs(miss) / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
+    factor = log_one_plus(np.abs(miss) / (1.0 + np.minimum(guess, target)))  # log of (1 + more) / (1 + less)
     count = y_pred.shape[-1]  # numbers in a sample
     pull = 2.0 * np.sign(miss) * factor / (1.0 + guess) / count  # chain rule through the log
     slope = np.where(y_pred < EPSILON, 0.0, pull)  # flat below the floor
@@ -490,10 +490,10 @@ def log_cosh(y_true, y_pred):
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
     size = np.abs(error)  # how far, either way
-    half = 0.5 * np.minimum(size, 2.0)  # bounded, so that sinh is too
-    near = np.log1p(2.0 * np.sinh(half) ** 2)  # cosh is 1 + 2 sinh(half)²
-    far = size - LOG_2 + np.log1p(np.exp(-2.0 * size))  # a line, but for a trace
-    cost = np.where(size < 2.0, near, far)  # each where it is exact
+    bend = np.tanh(np.minimum(size, 1.0)) ** 2  # 1 / cosh² is 1 - tanh²
+    near = -0.5 * log_one_plus(-bend)  # exact for small misses
+    far = size - LOG_2 + log_one_plus(np.exp(-2.0 * size))  # a line, but for a trace
+    cost = np.where(size < 1.0, near, far)  # each where it is exact
     value = mean_of(cost)  # one number per sample
     return value
 

@@ -93,6 +93,11 @@ def some(rng, shape, share=0.3):
     return rng.random(shape) < share
 
 
+def one_hot(numbers, classes):
+    """Return a row of 0 and one 1 for each number; rows of ``np.eye`` would take classes² numbers first."""
+    return (np.arange(classes) == np.expand_dims(numbers, -1)).astype(float)
+
+
 def reals(rng, shape, settings, calm):
     """Misses of every size; none, misses of exactly 1/2, 1, …, and very large ones where not calm."""
     y_true, y_pred = rng.normal(0, 2, shape), rng.normal(0, 2, shape)
@@ -135,7 +140,7 @@ def one_hots(rng, shape, settings, calm):
     """One-hot and soft labels; rows of any sum with 0 in them, or scores with ±10 000."""
     classes, rows = shape[-1], shape[:-1]
     soft = rng.dirichlet(np.ones(classes), rows)
-    hot = np.eye(classes)[rng.integers(0, classes, rows)]
+    hot = one_hot(rng.integers(0, classes, rows), classes)
     y_true = np.where(some(rng, (*rows, 1), 0.2), soft, hot)
     if settings["from_logits"]:
         y_pred = rng.normal(0, 2, shape)
@@ -145,9 +150,11 @@ def one_hots(rng, shape, settings, calm):
     if calm:
         return y_true, y_pred
     bare = (
-        np.where(some(rng, shape), 0.0, y_pred) + np.eye(classes)[0] * 0.1
+        np.where(some(rng, shape), 0.0, y_pred) + one_hot(0, classes) * 0.1
     )  # 0 here and there, no row of zeros
-    return y_true, np.where(some(rng, (*rows, 1), 0.2), np.eye(classes)[rng.integers(0, classes, rows)], bare)
+    return y_true, np.where(
+        some(rng, (*rows, 1), 0.2), one_hot(rng.integers(0, classes, rows), classes), bare
+    )
 
 
 def class_numbers(rng, shape, settings, calm):
@@ -196,7 +203,7 @@ def margins(rng, shape, settings, calm):
 
 def class_scores(rng, shape, settings, calm):
     """One-hot labels and raw scores; ties and exact margins where not calm."""
-    y_true = np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
+    y_true = one_hot(rng.integers(0, shape[-1], shape[:-1]), shape[-1])
     y_pred = rng.normal(0, 1.5, shape)
     if not calm:
         return y_true, np.where(some(rng, (*shape[:-1], 1), 0.6), np.round(y_pred), y_pred)

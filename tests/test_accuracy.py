@@ -3,6 +3,7 @@
 ``python -m benchmarks.accuracy`` measures more of them, and Keras; its table says what an error is counted in.
 """
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import accuracy, exact  # noqa: E402
-from lossbook import CATALOGUE  # noqa: E402
+from lossbook import CATALOGUE, arrays  # noqa: E402
 
 
 @pytest.mark.parametrize("row", accuracy.ROWS, ids=[row.label for row in accuracy.ROWS])
@@ -21,6 +22,30 @@ def test_error_is_within_the_bound(row):
     result = accuracy.measure(row, points=40, seed=1, keras=False)
     assert result.value <= row.bound
     assert result.slope <= row.bound
+
+
+TWO_WAYS = [row for row in accuracy.ROWS if "log_one_plus" in inspect.getsource(CATALOGUE[row.name].function)]
+
+
+@pytest.mark.parametrize("row", TWO_WAYS, ids=[row.label for row in TWO_WAYS])
+def test_error_is_within_the_bound_the_way_large_arrays_go(row, monkeypatch):
+    monkeypatch.setattr(arrays, "FEW", 0)
+    result = accuracy.measure(row, points=40, seed=2, keras=False)
+    assert result.value <= row.bound
+    assert result.slope <= row.bound
+
+
+@pytest.mark.parametrize(("dtype", "ulps"), [("float32", 4), ("float64", 2)])
+def test_log_one_plus_of_many_numbers(dtype, ulps):
+    sizes = np.exp(np.linspace(-80, 80, 40_000))
+    numbers = np.concatenate([sizes, -sizes[sizes < 1]]).astype(dtype)
+    numbers = numbers[numbers > -1]
+    exact = np.log1p(numbers.astype(np.longdouble))
+    error = np.abs(arrays.log_one_plus(numbers) - exact) / np.spacing(np.abs(exact).astype(dtype))
+    assert error.max() <= ulps
+    ends = np.resize(np.array([0.0, -1.0, np.inf, np.nan], dtype), arrays.FEW)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_array_equal(arrays.log_one_plus(ends)[:4], [0.0, -np.inf, np.inf, np.nan])
 
 
 def test_every_loss_is_measured():

@@ -144,7 +144,16 @@ def test_a_part_can_be_asked_for():
     plan = command.plan_of(given)
     assert plan.labels == ("huber", "binary_crossentropy", "binary_crossentropy(from_logits=True)")
     assert plan.sizes == ("(32, 10)", "(1M,)") and plan.peers == ("lossbook", "torch")
-    assert command.narrowed(given) and not command.narrowed(command.read(["--quick"]))
+    assert command.narrowed(given) and not command.narrowed(command.read([]))
+
+
+def test_only_a_whole_run_writes_the_page(monkeypatch, capsys):
+    monkeypatch.setattr(command.speed, "run", lambda plan, progress: made_up())
+    monkeypatch.setattr(command.page, "write_results", lambda results: print("the results are written"))
+    monkeypatch.setattr(command.page, "main", lambda words: print("the page is written"))
+    for words, written in (([], True), (["--quick"], False), (["--losses", "huber"], False)):
+        command.main(words)
+        assert ("the page is written" in capsys.readouterr().out) is written
 
 
 @pytest.mark.parametrize("words", [["--losses", "hubber"], ["--sizes", "(3,3)"], ["--peers", "julia"]])
@@ -299,6 +308,7 @@ def made_up():
     return {
         "quick": True,
         "minutes": 2.2,
+        "others": 0.01,
         "lossbook": "0.1.0",
         "machine": {
             "cpu": "A processor",
@@ -376,6 +386,27 @@ def test_the_tables_hold_the_numbers():
     assert "PyTorch, eager in 50\xa0%" in page.caption(made_up())
 
 
+def test_a_page_says_that_the_machine_was_busy():
+    assert "took 1\xa0% of the processors' time" in page.page(made_up())
+    assert "quiet one" not in page.page(made_up())
+    assert "on a quiet one" in page.page({**made_up(), "others": 0.4})
+
+
+def test_the_load_counts_the_work_of_others_and_not_ones_own():
+    load = speed.Load()
+    load.start = load.start[0] - 10, load.start[1] - 6, load.start[2] - 2
+    share = load.of_others()
+    assert abs(share - 4 / (10 * os.cpu_count())) < 0.2
+
+
+def test_an_aim_missed_says_why_once():
+    lines = page.why_lines(made_up())
+    assert len(lines) == len({line.partition("*: ")[2] for line in lines})
+    assert any("compute twice what they share" in line for line in lines)
+    assert not any("5 µs" in line for line in lines)  # met, above
+    assert all(line in page.page(made_up()) for line in lines)
+
+
 def test_a_page_names_who_was_not_measured():
     text = page.page(made_up())
     assert "not measured: optax is not installed" in text
@@ -383,7 +414,7 @@ def test_a_page_names_who_was_not_measured():
 
 
 def test_results_come_back_from_the_file_and_hold_nothing_of_one_machine(tmp_path):
-    path = tmp_path / "quick.json"
+    path = tmp_path / "some.json"
     page.write_results(made_up(), path)
     assert page.load(path) == made_up()
     assert "## Aims" in path.with_suffix(".md").read_text(encoding="utf-8")
@@ -399,7 +430,7 @@ def test_a_chart_has_a_row_for_each_peer(tmp_path):
 def test_the_page_in_the_book_holds_the_numbers_of_the_results():
     results = page.load()
     assert page.PAGE.read_text(encoding="utf-8") == page.page(results)
-    assert page.newest().with_suffix(".md").read_text(encoding="utf-8") == page.tables_file(results)
+    assert page.FULL.with_suffix(".md").read_text(encoding="utf-8") == page.tables_file(results)
     assert page.CHART.exists()
     for cell in results["cells"]:
         assert cell["loss"] in CASES and cell["size"] in SIZES and set(cell["seconds"]) <= set(PEERS)

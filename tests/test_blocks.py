@@ -45,14 +45,17 @@ def assert_same(ours, plain):
 
 
 def assert_blocks_change_nothing(loss, y_true, y_pred, sample_weight=None, mask=None):
-    """Assert it of the value, of both together, and of the gradient alone into an array that is there."""
+    """Assert it of the value alone, and of both together, into an array that is there.
+
+    Without that array the slopes go the same way into a new one: `test_threads_change_nothing` and
+    `test_a_gradient_in_an_array_of_ones_own_is_the_same` look at that.
+    """
     value, slope = whole(loss).value_and_gradient(y_true, y_pred, sample_weight, mask)
     assert_same(loss(y_true, y_pred, sample_weight, mask), value)
-    ours = loss.value_and_gradient(y_true, y_pred, sample_weight, mask)
-    assert_same(ours[0], value)
-    assert_same(ours[1], slope)
     out = np.full_like(slope, np.nan)
-    assert loss.gradient(y_true, y_pred, sample_weight, mask, out=out) is out
+    ours = loss.value_and_gradient(y_true, y_pred, sample_weight, mask, out=out)
+    assert_same(ours[0], value)
+    assert ours[1] is out
     assert_same(out, slope)
 
 
@@ -87,9 +90,7 @@ def test_the_function_form_in_tiny_blocks_changes_nothing(name, data):
         value = case.values
         slope = gradient(case.y_true, case.y_pred, **case.settings)
         with small_blocks(data.draw(st.sampled_from([8, 24, 40, 100]))):
-            assert_same(
-                blocks.evaluate(case.spec.function, case.y_true, case.y_pred, **case.settings), value
-            )
+            assert_same(blocks.evaluate(case.spec.function, case.y_true, case.y_pred, **case.settings), value)
             assert_same(blocks.evaluate(gradient, case.y_true, case.y_pred, **case.settings), slope)
 
 
@@ -245,7 +246,8 @@ def test_a_sum_that_overflows_over_all_but_not_over_a_row():
 
 @pytest.mark.parametrize("name", ["hinge", "squared_hinge"])
 @pytest.mark.parametrize(
-    ("first", "then"), [([0, 1], [0, 1]), ([-1, 1], [-1, 1]), ([0, 1], [-1, 1]), ([1, 1], [-1, 1]), ([0, 1], [0.5])]
+    ("first", "then"),
+    [([0, 1], [0, 1]), ([-1, 1], [-1, 1]), ([0, 1], [-1, 1]), ([1, 1], [-1, 1]), ([0, 1], [0.5])],
 )
 def test_hinge_decides_about_all_labels_at_once(name, first, then):
     rng = np.random.default_rng(0)
@@ -345,7 +347,9 @@ def test_nan_and_infinity_go_through(name):
 def test_a_value_that_is_not_a_number_though_the_data_are_is_refused():
     y_pred = np.full((2, 40_000), 1e10)
     y_true = np.where(np.arange(40_000) % 2, 1e308, -1e308) * np.ones((2, 1))
-    assert "Poisson is not a number" in message_of(lossbook.Poisson(), y_true, y_pred)  # infinity less infinity
+    assert "Poisson is not a number" in message_of(
+        lossbook.Poisson(), y_true, y_pred
+    )  # infinity less infinity
     assert "Poisson is not a number" in message_of(lossbook.Poisson(), y_true, y_pred, np.ones(2))
 
 
@@ -353,11 +357,32 @@ def test_a_value_that_is_not_a_number_though_the_data_are_is_refused():
 
 
 @each_loss
+@random_cases(20, data=st.data())
+def test_a_gradient_in_an_array_of_ones_own_is_the_same(name, data):
+    case = data.draw(cases(name))
+    with small_blocks(24):
+        value, slope = case.value_and_gradient()
+        out = np.full_like(slope, np.nan)
+        same, into = case.loss.value_and_gradient(
+            case.y_true, case.y_pred, case.sample_weight, case.mask, out=out
+        )
+        alone = case.loss.gradient(case.y_true, case.y_pred, case.sample_weight, case.mask)
+    assert into is out
+    np.testing.assert_array_equal(same, value)
+    np.testing.assert_array_equal(out, slope)
+    np.testing.assert_array_equal(alone, slope)
+
+
+@each_loss
 def test_out_of_another_type_order_or_the_data_themselves(name):
     shape = {"circle": (8, 4), "ctc": (3, 5, 4)}.get(name, (3000, 10))
     loss, y_true, y_pred = draw(name, shape)
     value, slope = loss.value_and_gradient(y_true, y_pred)
-    for out in (np.empty(shape), np.empty(shape, "float32", order="F"), np.empty((*shape, 2), "float32")[..., 0]):
+    for out in (
+        np.empty(shape),
+        np.empty(shape, "float32", order="F"),
+        np.empty((*shape, 2), "float32")[..., 0],
+    ):
         assert loss.gradient(y_true, y_pred, out=out) is out
         np.testing.assert_array_equal(out.astype("float32"), slope)
     weights = np.ones(3000) if CATALOGUE[name].cut else None
@@ -403,7 +428,9 @@ def test_the_fast_mode_is_off_by_default_and_ends_with_its_context():
 
 
 def test_the_fast_mode_without_a_context_stays():
-    code = "import lossbook; lossbook.fast(threads=2); print(lossbook.blocks._threads, lossbook.blocks._block)"
+    code = (
+        "import lossbook; lossbook.fast(threads=2); print(lossbook.blocks._threads, lossbook.blocks._block)"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["2", str(2**20)]
 
 
