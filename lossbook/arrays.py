@@ -444,7 +444,7 @@ def axes_of(axis, array):
     return counted
 
 
-def check_labels(labels, classes, ignore_class=None):
+def check_labels(labels, classes, ignore_class=None, *, can_ignore=True):
     """Raise a ValueError where a class number lies outside 0 … classes - 1 and is not ignored."""
     outside = (labels < 0) | (labels >= classes)
     if ignore_class is not None:
@@ -453,8 +453,8 @@ def check_labels(labels, classes, ignore_class=None):
         place = tuple(np.argwhere(outside)[0].tolist())
         raise ValueError(
             f"Received class number {labels[place]} at position {place}; expected 0 … {classes - 1} "
-            f"for {classes} classes. Class numbers start at 0: subtract 1 if yours start at 1, "
-            "or name the number with ignore_class."
+            f"for {classes} classes. Class numbers start at 0: subtract 1 if yours start at 1"
+            + (", or name the number with ignore_class." if can_ignore else ".")
         )
 
 

@@ -127,7 +127,10 @@ def check_reduction(reduction):
 
 def _spread(name, given, values):
     """Give weights or a mask the shape of `values`: its first axes, repeated along the rest."""
-    array = align_ranks(as_float(name, given), values)[0]
+    array = as_float(name, given)
+    if array.ndim == values.ndim + 1 and array.shape[-1] == 1:  # a column: one for each sample
+        array = array.squeeze(-1)
+    array = align_ranks(array, values)[0]
     longer = array.reshape(array.shape + (1,) * (values.ndim - array.ndim))
     fits = longer.ndim == values.ndim and all(
         ours in (theirs, 1) for ours, theirs in zip(longer.shape, values.shape, strict=True)

@@ -765,6 +765,15 @@ DIFFERENCES = (
         why="Two classes, three weights.",
     ),
     Difference(
+        loss="categorical_focal_crossentropy",
+        condition="class numbers of shape (2,) against (2, 2)",
+        engine="keras",
+        code="losses.CategoricalFocalCrossentropy()(np.float32([0, 1]), np.float32([[0.6, 0.4], [0.3, 0.7]]))",
+        theirs=0.045245674,
+        ours="ValueError",
+        why="Both numbers are taken as a row of labels for each sample. The plain loss refuses them.",
+    ),
+    Difference(
         loss="sparse_categorical_crossentropy",
         condition="certain and right among 50257 classes",
         engine="keras",

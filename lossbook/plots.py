@@ -18,7 +18,7 @@ PALETTE = {
     "purple": "#a0568f",
     "grey": "#707070",
 }
-"""Mid-tones that differ for colour-blind readers too, with a contrast of 3 to 1 or more on white and on black."""
+"""Mid-tones that differ for colour-blind readers too, with a contrast of 3 to 1 on white and on black."""
 
 DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.4)), (0, (6, 1.6, 1.2, 1.6)))
 """Line patterns, in the order of the palette, since colour is never the only difference."""

@@ -607,7 +607,7 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     """
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
     check_parameters(q=q)
-    check_labels(labels, scores.shape[-1])
+    check_labels(labels, scores.shape[-1], can_ignore=False)
     probability = chosen_among(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
     never = probability == 0  # no logarithm there
@@ -652,7 +652,7 @@ def categorical_generalized_cross_entropy_gradient(y_true, y_pred, q):
     """
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
     check_parameters(q=q)
-    check_labels(labels, scores.shape[-1])
+    check_labels(labels, scores.shape[-1], can_ignore=False)
     probability = chosen_among(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
     pull = -(probability ** (q - 1.0))  # strong where it is small

@@ -81,6 +81,7 @@ html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
 & details[open] > summary { list-style-type: disclosure-open; }
 & table table { font-size: 1em; margin: 0.4em 0 0.4em 1.2em; }
 </style>""".replace("&", ".lossbook.lossbook").replace("$line", LINE_COLOUR)
+"""The style sheet of a table, which goes along with it."""
 
 
 class Html(str):

@@ -941,3 +941,15 @@ def test_the_same_parameters_in_the_gradient(name):
     own.pop("upstream", None)
     assert [(k, p.default) for k, p in own.items()] == [(k, p.default) for k, p in spec.parameters.items()]
     assert spec.couples_samples == (name in ("circle", "dice", "tversky"))
+
+
+def test_weights_and_mask_may_be_columns_where_there_is_one_value_a_sample():
+    y_true, y_pred = np.zeros((3, 1)), np.array([[1.0], [2.0], [3.0]])
+    weights = np.array([1.0, 2.0, 0.0])
+    for reduction in lossbook.REDUCTIONS:
+        loss = lossbook.MeanSquaredError(reduction=reduction)
+        for given in ({"sample_weight": weights}, {"mask": weights > 0}):
+            column = {name: array[:, np.newaxis] for name, array in given.items()}
+            np.testing.assert_array_equal(loss(y_true, y_pred, **column), loss(y_true, y_pred, **given))
+            theirs = loss.gradient(y_true, y_pred, **given)
+            np.testing.assert_array_equal(loss.gradient(y_true, y_pred, **column), theirs)

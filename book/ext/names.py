@@ -1,4 +1,4 @@
-"""The pages about the package itself: formulas in the docstrings, and tables of every name, made when the site is.
+"""The pages about the package itself: formulas in the docstrings, and tables of every name.
 
 The docstring of a loss does not repeat its formula, which stands in the catalogue; on the site it
 is put below the first sentence. Two tables for the entry page: ``{names-of-losses}``, one line a
@@ -15,6 +15,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 import lossbook
+from lossbook.registry import exports
 
 CHAPTERS = "/losses"
 
@@ -37,7 +38,7 @@ def first_sentence(thing) -> str:
 
 
 class Table(SphinxDirective):
-    """A table whose lines are made, written as reStructuredText."""
+    """A table whose lines are made: Markdown, since the pages are."""
 
     headers: tuple = ()
 
@@ -45,37 +46,36 @@ class Table(SphinxDirective):
         raise NotImplementedError
 
     def run(self):
-        text = [".. list-table::", "   :header-rows: 1", ""]
-        for line in [self.headers, *self.lines()]:
-            for place, cell in enumerate(line):
-                text.append(f"   {'*' if place == 0 else ' '} - {cell}")
+        lines = [self.headers, ["---"] * len(self.headers), *self.lines()]
+        text = [f"| {' | '.join(line)} |" for line in lines]
         holder = nodes.Element()
         self.state.nested_parse(StringList(text, "names"), self.content_offset, holder)
         return holder.children
 
 
 class NamesOfLosses(Table):
-    headers = ("Function and slope", "Class", "Short names")
+    headers = ("Function", "Slope", "Class", "Short names")
 
     def lines(self):
         for spec in lossbook.CATALOGUE.values():
-            value = f":py:func:`{spec.name} <{home_of(spec.function, spec.name)}>`"
-            slope = f":py:func:`…_gradient <{home_of(spec.gradient, spec.gradient.__name__)}>`"
-            cls = f":py:class:`{spec.cls.__name__} <{home_of(spec.cls, spec.cls.__name__)}>`"
-            yield f"{value}, {slope}", cls, ", ".join(f"``{alias}``" for alias in spec.aliases)
+            cls = spec.cls.__name__
+            yield (
+                f"{{py:obj}}`{spec.name} <{home_of(spec.function, spec.name)}>`",
+                f"{{py:obj}}`slope <{home_of(spec.gradient, spec.gradient.__name__)}>`",
+                f"{{py:obj}}`{cls} <{home_of(spec.cls, cls)}>`",
+                ", ".join(f"`{alias}`" for alias in spec.aliases if alias.islower()),
+            )
 
 
 class OtherNames(Table):
     headers = ("Name", "What it is")
 
     def lines(self):
-        from lossbook.registry import exports
-
         documented = constants()
         for name in sorted({*lossbook.__all__} - {*exports()}, key=str.lower):
             thing = getattr(lossbook, name)
             home = home_of(thing, name)
-            yield f":py:obj:`{name} <{home}>`", documented.get(home) or first_sentence(thing)
+            yield f"{{py:obj}}`{name} <{home}>`", documented.get(home) or first_sentence(thing)
 
 
 def constants() -> dict[str, str]:
@@ -104,8 +104,23 @@ def add_formula(app, what, name, obj, options, lines: list[str]) -> None:
             lines[end:end] = added
 
 
+def skip_function(app, what, name, obj, skip, options):
+    """Leave out the function that a class of losses carries: it has an entry of its own."""
+    return True if name == "function" and inspect.isfunction(obj) else None
+
+
+def mend_dashes(app, doctree) -> None:
+    """Write a colon for the two hyphens between a parameter and what it is."""
+    for field in doctree.findall(nodes.field_body):
+        for text in list(field.findall(nodes.Text)):
+            if " -- " in text:
+                text.parent.replace(text, nodes.Text(text.replace(" -- ", ": ", 1)))
+
+
 def setup(app) -> dict:
     app.add_directive("names-of-losses", NamesOfLosses)
     app.add_directive("other-names", OtherNames)
     app.connect("autodoc-process-docstring", add_formula)
+    app.connect("autodoc-skip-member", skip_function)
+    app.connect("doctree-read", mend_dashes)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
