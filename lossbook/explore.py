@@ -602,12 +602,13 @@ def _tangent(alt, spot, places, heights, x, y):
 
 def _readout(alt, spot, names, units):
     """Return a line of text with the numbers at the point."""
-    moved = names.get("prediction", "prediction")
+    moved = json.dumps(f"{names.get('prediction', 'prediction')} ")
     unit = {
-        name: f" + ' {text}'" if (text := units.get(name)) else "" for name in ("prediction", "loss", "slope")
+        name: f" + {json.dumps(f' {text}')}" if (text := units.get(name)) else ""
+        for name in ("prediction", "loss", "slope")
     }
     words = (
-        f"'{moved} ' + format(datum.prediction, '.4~g'){unit['prediction']}"
+        f"{moved} + format(datum.prediction, '.4~g'){unit['prediction']}"
         f" + ':   loss ' + format(datum.loss, '.4~g'){unit['loss']}"
         f" + ',   slope ' + format(datum.slope, '.4~g'){unit['slope']}"
     )

@@ -85,14 +85,14 @@ def card(spec, facts):
 
 def _display(formula):
     """Set a formula on a line of its own, and each of its parts on one, where it has several."""
-    parts = [part.strip().removesuffix(r"\quad") for part in formula.split(r"\qquad")]
+    parts = [part.strip(" ,").removesuffix(r"\quad") for part in formula.split(r"\qquad")]
     if len(parts) == 1:
         return f"$${formula}$$"
     return r"$$\begin{gathered}" + r" \\ ".join(parts) + r"\end{gathered}$$"
 
 
 def _number(text):
-    return {"inf": "∞", "-inf": "-∞"}.get(text, text)
+    return {"inf": "∞", "-inf": "−∞"}.get(text, text)
 
 
 _NUMBERS = "numbers, shape (N, D)"

@@ -1,9 +1,11 @@
 """Charts with sliders: their numbers are the losses' own, and what cannot be drawn is refused."""
 
+import html
 import json
 
 import numpy as np
 import pytest
+import vl_convert
 
 import lossbook
 from lossbook.explore import MIME, MOST_BYTES, Moving, descend, explore, explore_reduction, slider
@@ -85,6 +87,13 @@ def test_a_chart_says_in_words_what_it_shows():
     assert bundle["text/plain"] == repr(chart) and "A bowl." in repr(chart)
     json.dumps(bundle[MIME])
     assert bundle[MIME]["$schema"].endswith("v5.json")
+
+
+def test_names_and_units_may_hold_quotation_marks():
+    words = {"names": {"prediction": "Ada's photo"}, "units": {"loss": "5'"}}
+    spec = explore(lossbook.huber, (-2, 2, 1), about=ABOUT, **words).spec
+    drawn = vl_convert.vegalite_to_svg(spec, vl_version="5.8")
+    assert "Ada's photo 0:   loss 0 5'" in html.unescape(drawn).replace("\u2212", "-")
 
 
 def test_the_same_call_makes_the_same_chart():

@@ -54,14 +54,13 @@ class Table(SphinxDirective):
 
 
 class NamesOfLosses(Table):
-    headers = ("Function", "Slope", "Class", "Short names")
+    headers = ("Function", "Class", "Short names")
 
     def lines(self):
         for spec in lossbook.CATALOGUE.values():
             cls = spec.cls.__name__
             yield (
                 f"{{py:obj}}`{spec.name} <{home_of(spec.function, spec.name)}>`",
-                f"{{py:obj}}`slope <{home_of(spec.gradient, spec.gradient.__name__)}>`",
                 f"{{py:obj}}`{cls} <{home_of(spec.cls, cls)}>`",
                 ", ".join(f"`{alias}`" for alias in spec.aliases if alias.islower()),
             )
