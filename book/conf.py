@@ -64,7 +64,6 @@ myst_dmath_double_inline = True
 smartquotes = False
 
 autodoc_member_order = "bysource"  # the order of the chapters
-autodoc_default_options = {"no-value": True}  # the value of a table is a page of its own
 autodoc_preserve_defaults = True
 autodoc_typehints = "none"
 add_module_names = False  # they head the page

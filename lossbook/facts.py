@@ -92,7 +92,7 @@ def _display(formula):
 
 
 def _number(text):
-    return {"inf": "∞", "-inf": "−∞"}.get(text, text)
+    return text.replace("inf", "∞").replace("-", "−")
 
 
 _NUMBERS = "numbers, shape (N, D)"

@@ -30,7 +30,8 @@ document.querySelectorAll(".moving-chart").forEach(function (place) {
 
 def as_html(spec: dict) -> str:
     """Return what stands on the page for one chart."""
-    data = json.dumps(spec, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    known = {key: value for key, value in spec.items() if key != "$schema"}  # an address nobody needs here
+    data = json.dumps(known, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     label = escape(spec.get("description", ""), quote=True)
     return (
         f'<div class="moving-chart" role="group" aria-label="{label}">'

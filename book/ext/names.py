@@ -12,12 +12,14 @@ import sys
 
 from docutils import nodes
 from docutils.statemachine import StringList
+from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 import lossbook
 from lossbook.registry import exports
 
 CHAPTERS = "/losses"
+LONGEST_VALUE = 60  # characters of a constant's value
 
 
 def home_of(thing, name: str) -> str:
@@ -116,10 +118,18 @@ def mend_dashes(app, doctree) -> None:
                 text.parent.replace(text, nodes.Text(text.replace(" -- ", ": ", 1)))
 
 
+def leave_out_long_values(app, doctree) -> None:
+    """Show the value of a constant where it is a number or a word, and not where it is a table."""
+    for shown in list(doctree.findall(addnodes.desc_annotation)):
+        if shown.astext().startswith(" = ") and len(shown.astext()) > LONGEST_VALUE:
+            shown.parent.remove(shown)
+
+
 def setup(app) -> dict:
     app.add_directive("names-of-losses", NamesOfLosses)
     app.add_directive("other-names", OtherNames)
     app.connect("autodoc-process-docstring", add_formula)
     app.connect("autodoc-skip-member", skip_function)
     app.connect("doctree-read", mend_dashes)
+    app.connect("doctree-read", leave_out_long_values)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
