@@ -334,12 +334,8 @@ LOOSER = {
     for name in ("categorical_crossentropy", "categorical_focal_crossentropy")
     for looser in UPPER_CLIPS
 }
-AGAINST = "against = np.where(y_pred {} 0.0, 1 - target, target)"
-AT_0 = {
-    f"{name}: {AGAINST.format('>=')}  →  {AGAINST.format('>')}"
-    for name in ("binary_crossentropy", "binary_focal_crossentropy", "binary_focal_crossentropy_gradient")
-}
-NEAR, FAR = "half = 0.5 * np.minimum(size, 2.0)", "cost = np.where(size < 2.0, near, far)"
+BEND, FAR = "bend = np.tanh(np.minimum(size, {})) ** 2", "cost = np.where(size {} 1.0, near, far)"
+LARGER = "larger = np.maximum(shrunk, logits {} 0)"
 INDEX = "index = np.where(counts, labels, {})"
 NEVER = "log_probability = np.log(np.where(never, {}, probability))"
 BELIEF = "belief = np.clip(y_pred, EPSILON, {})"
@@ -348,22 +344,11 @@ FINITE = "finite = np.where(chosen.any(axis=1, keepdims=True), total, {})"
 TOTAL = "result = np.where(some, largest + np.log(np.where(some, total, {})), -np.inf)"
 COLUMN = "given = np.asarray(upstream, dtype=points.dtype).reshape({}, 1)"
 
-ALIKE = "excess = np.where({}, near, far)"
-BOTH_EXACT = f"kl_divergence: {ALIKE.format('np.abs(gap) < 0.5')}  →  {ALIKE.format('np.abs(gap) <= 0.5')}"
-BOUNDED = "kl_divergence: near = np.log1p(np.maximum(gap, -0.5))  →  near = np.log1p({})"
-UNBOUNDED = {BOUNDED.format(other) for other in ("gap", "np.maximum(gap, -1.0)")}
-
 EQUIVALENT = {
-    **dict.fromkeys(UNBOUNDED, "below -0.5 near is not used: the bound only keeps it from warning"),
-    BOTH_EXACT: "at 0.5 near and far give the same",
     **dict.fromkeys(LOOSER, "a clipped share has the slope 0, two lines on"),
-    **dict.fromkeys(AT_0, "at a logit of 0 it is multiplied by 0"),
-    f"log_cosh: {NEAR}  →  half = -0.5 * np.minimum(size, 2.0)": "only its square is used",
-    f"log_cosh: {NEAR}  →  half = 0.5 * np.minimum(size, 4.0)": "above 2 it is not used",
-    f"log_cosh: {FAR}  →  cost = np.where(size <= 2.0, near, far)": "at 2 both are right",
-    f"log_cosh: {FAR}  →  cost = np.where(size < 1.0, near, far)": "from 1 to 2 both are right",
-    "sigmoid: larger = np.where(logits >= 0, 1.0, shrunk)  →  larger = np.where(logits > 0, 1.0, shrunk)":
-        "at 0 both are 1",
+    f"log_cosh: {BEND.format(1.0)}  →  {BEND.format(2.0)}": "above 1 it is not used",
+    f"log_cosh: {FAR.format('<')}  →  {FAR.format('<=')}": "at 1 both are right",
+    f"sigmoid: {LARGER.format('>=')}  →  {LARGER.format('>')}": "at 0 both are 1",
     **{f"sparse_categorical_crossentropy: {INDEX.format(0)}  →  {INDEX.format(other)}":
         "an ignored sample's cost is set to 0, whichever class is looked up" for other in (1, -1)},
     f"categorical_generalized_cross_entropy: {NEVER.format(1.0)}  →  {NEVER.format(2.0)}":

@@ -34,6 +34,10 @@ WHY = {
 }
 """Why a peer wins where it wins."""
 
+WITHOUT_AVX512 = """\
+This processor has no AVX-512. Without it NumPy has no fast `log1p` and `expm1`, and slow `log`, `exp`
+and `tanh` in float64: the losses made of those take longer here than they do with it."""
+
 
 # --- reading the results --------------------------------------------------------------------------------
 
@@ -575,6 +579,8 @@ def losing_blocks(results):
             yield dropdown(heading, losing_lines(results, ours))
     beaten_by = {one.peer for ours in OURS for one in lost(ratios(results, ours))}
     yield "\n".join(f"- *{title(key)}*: {WHY[key]}" for key in THEIRS if key in beaten_by)
+    if results["machine"]["vectors"] == "AVX2":
+        yield WITHOUT_AVX512
 
 
 def missed_blocks(results):
@@ -686,7 +692,7 @@ def draw(results, path=CHART):
             for height, key in enumerate(reversed(peers)):
                 draw_row(panel, height, ratios(results, own, mode=mode, peer=key))
             panel.set_xscale("log")
-            panel.set_title(f"{title(own)}: {MODES[mode]}")
+            panel.set_title(f"{title(own).removeprefix('lossbook, ')}: {MODES[mode]}")
             panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             panel.grid(axis="y", visible=False)
         row[0].set_yticks(range(len(peers)), [title(key) for key in reversed(peers)])

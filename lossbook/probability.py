@@ -119,8 +119,9 @@ def softmax_and_rest(logits, axis=-1):
 
     Examples
     --------
-    >>> softmax_and_rest(np.array([[0.0, 40.0]]))[1]
-    array([[1.00000000e+00, 4.24835426e-18]])
+    >>> softmax_and_rest(np.array([[0.0, 40.0], [7.0, 7.0]]))[1]
+    array([[1.00000000e+00, 4.24835426e-18],
+           [5.00000000e-01, 5.00000000e-01]])
     """
     behind = logits - logits.max(axis=axis, keepdims=True)  # 0 for the highest score
     leads = behind == 0  # the highest, or several alike
