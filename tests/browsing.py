@@ -26,7 +26,11 @@ def plot_of(chart):
 
 
 def move(page, slider, drawn):
-    """Push a slider by keyboard to one end, a little on, and to the other end; say whether the plot stayed."""
+    """Push a slider by keyboard to one end, a little on, and to the other end; say whether the plot stayed.
+
+    It is put back afterwards: the sliders of a chart are tried one at a time.
+    """
+    first = slider.input_value()
     slider.focus()
     seen = set()
     for keys in (["Home"], ["ArrowRight"] * 3, ["End"]):
@@ -34,4 +38,6 @@ def move(page, slider, drawn):
             page.keyboard.press(key)
         page.wait_for_timeout(60)
         seen.add(drawn())
+    slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input', {bubbles: true})); }", first)
+    page.wait_for_timeout(60)
     return len(seen) == 1

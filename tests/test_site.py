@@ -222,10 +222,15 @@ def browser():
         chromium.close()
 
 
+@cache
+def context_of(browser, scheme: str):
+    """One window for all pages of a scheme: what they share is read once."""
+    return browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
+
+
 def visit(browser, address: str, scheme: str = "light"):
     """Open a page; return it with what it asked of other addresses and what it complained of."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
+    page = context_of(browser, scheme).new_page()
     asked, said = [], []
     page.on(
         "request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else asked.append(r.url)
@@ -257,7 +262,7 @@ def test_pages_open_from_the_file_system(browser, scheme):
         assert wrong == [], f"{name}: formulas with an error: {wrong}"
         width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert width <= 0, f"{name} is {width} pixels wider than the window"
-        page.context.close()
+        page.close()
 
 
 @needs_site
@@ -268,7 +273,7 @@ def test_search_works_from_the_file_system(browser):
     assert asked == [] and said == []
     target = page.locator("#search-results li a").first.get_attribute("href")
     assert target and not REMOTE.match(target)
-    page.context.close()
+    page.close()
 
 
 CHARTS = [p for p in PAGES if 'class="moving-chart"' in p.read_text(encoding="utf-8")]
@@ -303,5 +308,5 @@ def test_every_slider_moves_its_plot(browser):
                 moved += 1
             assert chart.bounding_box()["width"] <= 760, f"{name}: a chart wider than the text"
         assert asked == [] and said == [], f"{name}: {asked} {said}"
-        page.context.close()
+        page.close()
     assert moved >= 2 * len(CHARTS)
