@@ -57,3 +57,50 @@ def test_a_remembered_number_is_found():
     cited = nbformat.v4.new_markdown_cell("Measured elsewhere: 0.91 {cite}`huber1964robust`.")
     assert unsupported(nbformat.v4.new_notebook(cells=[code, good, cited])) == []
     assert [word for word, _ in unsupported(nbformat.v4.new_notebook(cells=[code, good, bad]))] == ["0.33"]
+
+
+# --- names in backticks -----------------------------------------------------------------------
+
+NAME = re.compile(r"(?<![`}])`([a-z_][a-z_0-9]*(?:\.[a-z_0-9]+)*)`(?!`)")
+ANYWHERE = {  # packages, and what Keras calls things
+    *("make", "nan", "inf", "numpy", "keras", "tf_keras", "lossbook", "explain", "compare", "explore"),
+    *("fit", "compile", "from_logits", "relu", "logcosh", "val_cosine_similarity"),
+}
+
+
+def unknown_names(notebook):
+    """Return the names in backticks, such as a variable of a source shown, that stand in no cell and no output."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    pool = "\n".join(shown(cell) + more_of(cell) for cell in code)
+    words = set(re.findall(r"[A-Za-z_][A-Za-z_0-9]*", pool)) | ANYWHERE
+    return sorted(
+        {
+            name
+            for cell in notebook.cells
+            if cell.cell_type == "markdown"
+            for name in NAME.findall(cell.source)
+            if name.rpartition(".")[2] not in words
+        }
+    )
+
+
+def more_of(cell):
+    """What a cell put out as Markdown: the source of a function."""
+    return "\n".join(output.get("data", {}).get("text/markdown", "") for output in cell.outputs)
+
+
+CHAPTERS = [path for path in TWINS if path.parent.name in ("losses", "foundations")]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_name_in_backticks_is_one_the_reader_can_see(path):
+    assert unknown_names(nbformat.read(path, as_version=4)) == []
+
+
+def test_a_name_that_is_gone_is_found():
+    code = nbformat.v4.new_code_cell("source(f)", outputs=[])
+    code.outputs = [
+        nbformat.v4.new_output("display_data", data={"text/markdown": "```python\ntail = 1\n```"})
+    ]
+    prose = nbformat.v4.new_markdown_cell("`tail` is what remains, and `loudness` is gone.")
+    assert unknown_names(nbformat.v4.new_notebook(cells=[code, prose])) == ["loudness"]
