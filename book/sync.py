@@ -74,6 +74,8 @@ def read_source(source: Path) -> nbformat.NotebookNode:
     seen: dict[str, int] = {}
     for cell in notebook.cells:
         cell.metadata = kept_metadata(cell)
+        if "solution" in cell.metadata.get("tags", []):  # folded in JupyterLab, as on the site
+            cell.metadata["jupyter"] = {"outputs_hidden": True, "source_hidden": True}
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"

@@ -176,8 +176,9 @@ def problems_of_exercises(notebook):
             found.append("a solution does not end in an assertion")
         if cell.execution_count is None or not cell.outputs:
             found.append("a solution did not run, or shows nothing")
-        if "hide-cell" not in cell.metadata.get("tags", []):
-            found.append("a solution is not folded")
+        in_lab = cell.metadata.get("jupyter", {})
+        if "hide-cell" not in cell.metadata.get("tags", []) or not in_lab.get("source_hidden"):
+            found.append("a solution is not folded, on the site and in JupyterLab")
         if "#" not in cell.source:
             found.append("a solution explains nothing")
     return found
