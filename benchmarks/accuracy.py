@@ -332,7 +332,7 @@ def lossbook_answers(row, labels, predictions):
 
 def keras_answers(row, labels, predictions):
     """Return value and slope of each sample, by Keras with TensorFlow in float64."""
-    from lossbook.engines import keras, tf  # loaded only where Keras is measured
+    from lossbook.tools.engines import keras, tf  # loaded only where Keras is measured
 
     settings = dict(row.settings)
     if row.name == "tversky":  # Keras 3.15.1 swaps the two: ask for what it documents

@@ -677,7 +677,7 @@ def draw(results, path=CHART):
     """Draw every ratio as a dot: a row for each peer, a panel for each mode."""
     import matplotlib
 
-    from lossbook.plots import INK, house_style
+    from lossbook.tools.plots import INK, house_style
 
     matplotlib.use("Agg")
     plt = house_style()
@@ -705,7 +705,7 @@ def draw(results, path=CHART):
 
 def draw_row(panel, height, some):
     """Draw the ratios of one peer: crosses where lossbook loses, and the median."""
-    from lossbook.plots import INK, PALETTE
+    from lossbook.tools.plots import INK, PALETTE
 
     if not some:
         return

@@ -14,26 +14,28 @@ place in its type and becomes infinite, such as the square of 1e30 in float32, a
 division by zero only where a slope is infinite. The class form never warns.
 """
 
-import importlib as _importlib
-import sys as _sys
-import types as _types
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
-# isort: off
-from lossbook import regression, probability, focal, margins  # noqa: F401  (the order of the chapters)
-from lossbook import overlap, similarity, sequence  # noqa: F401
-
-# isort: on
+from lossbook import losses
 from lossbook.arrays import EPSILON
-from lossbook.base import REDUCTIONS, Loss, reduce_values
+from lossbook.base import Loss
 from lossbook.blocks import fast
-from lossbook.probability import log_softmax, log_sum_exp, sigmoid, softmax
-from lossbook.registry import CATALOGUE
-from lossbook.registry import exports as _exports
+from lossbook.losses import *  # noqa: F403  (every loss, its gradient, its class, its short names)
+from lossbook.losses.probability import log_softmax, log_sum_exp, sigmoid, softmax
+from lossbook.reductions import REDUCTIONS, reduce_values
+from lossbook.registry import CATALOGUE, get
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:  # loaded on first use, by __getattr__ below; an editor reads them here
+    from lossbook.tools import engines, plots, render
+    from lossbook.tools.compare import compare
+    from lossbook.tools.engines import outcomes
+    from lossbook.tools.explain import explain
+    from lossbook.tools.explore import explore
+    from lossbook.tools.numeric import numeric_gradient
+    from lossbook.tools.show import formula, source
 
-_FROM_CATALOGUE = _exports()
-globals().update(_FROM_CATALOGUE)
+__version__ = "0.2.0"
 
 __all__ = [
     "CATALOGUE",
@@ -41,99 +43,51 @@ __all__ = [
     "REDUCTIONS",
     "Loss",
     "compare",
+    "engines",
     "explain",
     "explore",
     "fast",
+    "formula",
     "get",
     "log_softmax",
     "log_sum_exp",
+    "numeric_gradient",
+    "outcomes",
+    "plots",
     "reduce_values",
+    "render",
     "sigmoid",
     "softmax",
-    *_FROM_CATALOGUE,
+    "source",
 ]
+__all__ += losses.__all__
+
+_TOOLS = {
+    "compare": "compare",
+    "engines": "",
+    "explain": "explain",
+    "explore": "explore",
+    "formula": "show",
+    "keras": "engines",
+    "numeric_gradient": "numeric",
+    "outcomes": "engines",
+    "plots": "",
+    "render": "",
+    "source": "show",
+    "tf": "engines",
+    "tf_keras": "engines",
+}
+"""The module of each tool in lossbook.tools; nothing where the tool is the module itself."""
 
 
-# --- the tools, loaded on first use ---------------------------------------------------------
-
-_TOOLS = ("compare", "explain", "explore")  # functions, each in a module of its name
-_MODULES = ("engines", "render")
-
-
-class _Package(_types.ModuleType):
-    """This package, in which the name of a tool always stands for the function, never for its module."""
-
-    def __getattr__(self, name):
-        if name in _TOOLS or name in _MODULES:
-            _importlib.import_module(f"{__name__}.{name}")  # which sets the name, below
-            return vars(self)[name]
+def __getattr__(name):
+    if name not in _TOOLS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __setattr__(self, name, value):
-        if name in _TOOLS and isinstance(value, _types.ModuleType):  # Python does so when it has loaded one
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-    def __dir__(self):
-        return sorted({*vars(self), *_TOOLS, *_MODULES})
+    module = _import_module(f"{__name__}.tools.{_TOOLS[name] or name}")
+    tool = getattr(module, name) if _TOOLS[name] else module
+    globals()[name] = tool
+    return tool
 
 
-_sys.modules[__name__].__class__ = _Package
-
-
-# --- a loss by its name --------------------------------------------------------------------
-
-
-def get(identifier):
-    """Return a loss by any name Keras knows it by.
-
-    Parameters
-    ----------
-    identifier : str, dict, callable or None
-        A function's name or short name (``"huber"``, ``"mse"``) gives the function; a
-        class's name (``"Huber"``) an object with its defaults; a dictionary with
-        ``class_name`` and ``config`` the object it describes. Anything callable, and
-        None, comes back as it is.
-
-    Returns
-    -------
-    callable or None
-        A loss function or a :class:`~lossbook.base.Loss`.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    TypeError
-        If the identifier is none of these.
-
-    Examples
-    --------
-    >>> get("mse").__name__, get("Huber")
-    ('mean_squared_error', Huber(delta=1.0))
-    """
-    if identifier is None or callable(identifier):
-        return identifier
-    if isinstance(identifier, dict):
-        return _class_named(identifier.get("class_name")).from_config(identifier.get("config", {}))
-    if not isinstance(identifier, str):
-        raise TypeError(
-            f"Received {type(identifier).__name__}; expected a name, a dictionary or a callable. "
-            "Names are those of lossbook.CATALOGUE."
-        )
-    for spec in CATALOGUE.values():
-        if identifier in (spec.name, *spec.aliases):
-            return spec.function
-    return _class_named(identifier)()
-
-
-def _class_named(name):
-    classes = {spec.cls.__name__: spec.cls for spec in CATALOGUE.values()}
-    if name in classes:
-        return classes[name]
-    known = [*classes, *CATALOGUE, *(alias for spec in CATALOGUE.values() for alias in spec.aliases)]
-    import difflib  # rarely needed
-
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "See lossbook.CATALOGUE for every name."
-    raise ValueError(f"Received the loss name {name!r}; expected one that lossbook knows. {hint}")
+def __dir__():
+    return sorted({*globals(), *_TOOLS})

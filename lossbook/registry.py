@@ -228,6 +228,61 @@ def own_parameters(function):
     return parameters
 
 
+def get(identifier):
+    """Return a loss by any name Keras knows it by.
+
+    Parameters
+    ----------
+    identifier : str, dict, callable or None
+        A function's name or short name (``"huber"``, ``"mse"``) gives the function; a
+        class's name (``"Huber"``) an object with its defaults; a dictionary with
+        ``class_name`` and ``config`` the object it describes. Anything callable, and
+        None, comes back as it is.
+
+    Returns
+    -------
+    callable or None
+        A loss function or a :class:`~lossbook.base.Loss`.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If the identifier is none of these.
+
+    Examples
+    --------
+    >>> get("mse").__name__, get("Huber")
+    ('mean_squared_error', Huber(delta=1.0))
+    """
+    if identifier is None or callable(identifier):
+        return identifier
+    if isinstance(identifier, dict):
+        return _class_named(identifier.get("class_name")).from_config(identifier.get("config", {}))
+    if not isinstance(identifier, str):
+        raise TypeError(
+            f"Received {type(identifier).__name__}; expected a name, a dictionary or a callable. "
+            "Names are those of lossbook.CATALOGUE."
+        )
+    for spec in CATALOGUE.values():
+        if identifier in (spec.name, *spec.aliases):
+            return spec.function
+    return _class_named(identifier)()
+
+
+def _class_named(name):
+    classes = {spec.cls.__name__: spec.cls for spec in CATALOGUE.values()}
+    if name in classes:
+        return classes[name]
+    known = [*classes, *CATALOGUE, *(alias for spec in CATALOGUE.values() for alias in spec.aliases)]
+    import difflib  # rarely needed
+
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "See lossbook.CATALOGUE for every name."
+    raise ValueError(f"Received the loss name {name!r}; expected one that lossbook knows. {hint}")
+
+
 def exports():
     """Return every public name the catalogue gives the package: functions, gradients, classes, aliases."""
     names = {}

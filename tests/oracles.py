@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from cases import BATCHES, NUMBERED, REGIONS, spread, values_shape
 
-from lossbook.engines import keras, tf
+from lossbook.tools.engines import keras, tf
 
 EXACT = {"float32": 1e-5, "float64": 1e-11}  # some 100 roundings of the largest number of a result
 KERAS_ERRS = {

@@ -11,11 +11,16 @@ from test_site import SITE, needs_site, read
 import lossbook
 
 PAGES = ROOT / "notebooks" / "reference" / "api"
-MODULES = sorted(found.name for found in pkgutil.iter_modules(lossbook.__path__) if found.name[0] != "_")
+HOMES = {
+    found.name.rpartition(".")[2]: found.name
+    for found in pkgutil.walk_packages(lossbook.__path__, "lossbook.")
+    if not found.ispkg
+}
+MODULES = sorted(HOMES)
 
 
 def module(name):
-    return importlib.import_module(f"lossbook.{name}")
+    return importlib.import_module(HOMES[name])
 
 
 def public(name):
@@ -23,11 +28,7 @@ def public(name):
     found = {}
     offered = getattr(module(name), "__all__", vars(module(name)))
     for key, thing in vars(module(name)).items():
-        if (
-            key.startswith("_")
-            or key not in offered
-            or getattr(thing, "__module__", None) != f"lossbook.{name}"
-        ):
+        if key.startswith("_") or key not in offered or getattr(thing, "__module__", None) != HOMES[name]:
             continue
         if inspect.isfunction(thing) or inspect.isclass(thing):
             found[key] = thing
@@ -79,7 +80,7 @@ def test_every_module_has_its_page_and_every_page_its_module():
     assert pages == MODULES
     index = (PAGES.parent / "api.md").read_text(encoding="utf-8")
     for name in MODULES:
-        assert f".. automodule:: lossbook.{name}\n   :members:" in (PAGES / f"{name}.md").read_text("utf-8")
+        assert f".. automodule:: {HOMES[name]}\n   :members:" in (PAGES / f"{name}.md").read_text("utf-8")
         assert f"\napi/{name}\n" in index
 
 
@@ -94,7 +95,7 @@ def anchors(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_every_public_name_has_an_anchor(name):
     inner = {"function"}  # what a class of losses carries has an entry of its own
-    wanted = {f"lossbook.{name}.{key}" for key in public(name) if key.rpartition(".")[2] not in inner}
+    wanted = {f"{HOMES[name]}.{key}" for key in public(name) if key.rpartition(".")[2] not in inner}
     assert wanted - anchors(name) == set()
 
 
@@ -112,7 +113,7 @@ def test_every_name_at_the_top_has_an_anchor():
 def test_the_class_forms_show_their_parameters():
     for spec in lossbook.CATALOGUE.values():
         text = (SITE / "reference" / "api" / f"{spec.family}.html").read_text(encoding="utf-8")
-        entry = text.partition(f'id="lossbook.{spec.family}.{spec.cls.__name__}"')[2].partition("</dt>")[0]
+        entry = text.partition(f'id="{spec.cls.__module__}.{spec.cls.__name__}"')[2].partition("</dt>")[0]
         for parameter in inspect.signature(spec.cls).parameters:
             assert f'<span class="pre">{parameter}</span>' in entry, (spec.cls, parameter)
 
@@ -120,7 +121,7 @@ def test_the_class_forms_show_their_parameters():
 @needs_site
 def test_the_index_is_in_the_sidebar_and_leads_to_names_and_terms():
     index = read(SITE / "genindex.html")
-    assert {"api/regression.html#lossbook.regression.huber", "glossary.html#term-logit"} <= {
+    assert {"api/regression.html#lossbook.losses.regression.huber", "glossary.html#term-logit"} <= {
         link.removeprefix("reference/") for link in index.links
     }
     assert "genindex.html" in read(SITE / "index.html").links

@@ -7,7 +7,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from lossbook.audit import VERDICTS, Audit, Tally, read_rows, stands_for
+from lossbook.book.audit import VERDICTS, Audit, Tally, read_rows, stands_for
 
 ARTICLES = Path(__file__).resolve().parent.parent / "notebooks" / "articles"
 ITEMS = {"A1": 39, "A2": 83, "A3": 69}

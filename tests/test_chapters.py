@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 import lossbook
-from lossbook.explore import MIME, MOST_BYTES
+from lossbook.tools.explore import MIME, MOST_BYTES
 
 NOTEBOOKS = ROOT / "notebooks"
 LOSSES = sorted((NOTEBOOKS / "losses").glob("*.ipynb"))

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 
 import lossbook
-from lossbook.differences import DIFFERENCES, EVERY_LOSS, VERSIONS, evaluate, same
+from lossbook.book.differences import DIFFERENCES, EVERY_LOSS, VERSIONS, evaluate, same
 
 NAMES = [f"{row.engine}: {row.loss}, {row.condition}" for row in DIFFERENCES]
 

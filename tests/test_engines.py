@@ -11,7 +11,7 @@ import pytest
 
 import lossbook
 from lossbook import engines
-from lossbook.engines import Outcome, attempt, outcomes, show, tidy
+from lossbook.tools.engines import Outcome, attempt, outcomes, show, tidy
 
 ALL = ["tf.keras", "keras", "tf_keras"]
 ROUGH = re.compile(r"0x[0-9a-fA-F]+|(^|[\s'\"(])/\w+/\w|site-packages|\{\{|Traceback")
@@ -47,7 +47,7 @@ def shown(table):
 def test_importing_the_module_loads_no_framework():
     code = """
     import sys
-    import lossbook.engines as engines
+    import lossbook.tools.engines as engines
     engines.available(), [engines.get(name).version for name in engines.ENGINES], dir(engines)
     print([name for name in ("tensorflow", "keras", "tf_keras") if name in sys.modules])
     """
@@ -57,7 +57,7 @@ def test_importing_the_module_loads_no_framework():
 @pytest.mark.parametrize("name", ["tf", "keras", "tf_keras"])
 def test_a_framework_loads_and_computes_without_a_sound(name):
     code = f"""
-    from lossbook.engines import {name} as module
+    from lossbook.tools.engines import {name} as module
     losses = module.keras.losses if "{name}" == "tf" else module.losses
     assert float(losses.MeanSquaredError()([[1.0, 2.0]], [[1.0, 4.0]])) == 2.0
     """
@@ -72,7 +72,7 @@ def test_plain_import_is_not_silent_so_the_test_above_can_fail():
 def test_the_error_stream_works_again_after_the_import():
     code = """
     import logging, os, sys, warnings
-    from lossbook.engines import tf
+    from lossbook.tools.engines import tf
     os.write(2, b"descriptor\\n")
     print("stream", file=sys.stderr)
     warnings.warn("warning")
@@ -86,7 +86,7 @@ def test_the_error_stream_works_again_after_the_import():
 def test_a_notebook_cell_shows_nothing_of_the_import():
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     cells = [
-        "from lossbook.engines import tf_keras, keras, tf",
+        "from lossbook.tools.engines import tf_keras, keras, tf",
         "tf.constant(1.0) + 1\nimport sys\nprint('heard', file=sys.stderr)",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -146,14 +146,14 @@ seen = [os.environ.get(name) for name in ("TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_L
 )
 def test_what_is_set_before_tensorflow_loads(tmp_path, environment, seen, hidden):
     (tmp_path / "tensorflow.py").write_text(FAKE_TENSORFLOW)
-    code = "from lossbook.engines import tf; print(tf.seen, tf.hidden)"
+    code = "from lossbook.tools.engines import tf; print(tf.seen, tf.hidden)"
     done = run_python(code, PYTHONPATH=str(tmp_path), **environment)
     assert (done.stdout.strip(), done.stderr) == (f"{seen} {hidden}", "")
 
 
 def test_an_import_that_fails_shows_what_was_said(tmp_path):
     (tmp_path / "tensorflow.py").write_text(FAKE_TENSORFLOW + "import no_such_dependency")
-    done = run_python("from lossbook.engines import tf", PYTHONPATH=str(tmp_path))
+    done = run_python("from lossbook.tools.engines import tf", PYTHONPATH=str(tmp_path))
     assert "a word from C++" in done.stderr
     assert "No module named 'no_such_dependency'" in done.stderr and "pip install" not in done.stderr
 
@@ -162,7 +162,7 @@ def test_tensorflow_imported_by_the_reader_is_handed_back_untouched():
     code = """
     import os, tensorflow
     before = dict(os.environ)
-    from lossbook.engines import tf
+    from lossbook.tools.engines import tf
     print(tf is tensorflow, before == dict(os.environ))
     """
     assert run_python(code).stdout.strip() == "True True"
@@ -205,7 +205,7 @@ def test_the_three_engines_and_their_versions():
 
 
 def test_each_engine_is_the_module_it_says():
-    from lossbook.engines import keras, tf, tf_keras
+    from lossbook.tools.engines import keras, tf, tf_keras
 
     assert engines.get("tf.keras").losses is tf.keras.losses
     assert engines.get("keras").losses is keras.losses
@@ -225,7 +225,7 @@ def test_each_engine_is_the_module_it_says():
     ids=repr,
 )
 def test_value_and_gradient_are_those_of_a_direct_call(engine, loss):
-    from lossbook.engines import tf
+    from lossbook.tools.engines import tf
 
     engine = engines.get(engine)
     config = {**loss.parameters, "reduction": loss.reduction}
@@ -395,7 +395,7 @@ def test_prints_and_warnings_are_kept_not_shown(capsys, recwarn):
 
 
 def test_tensors_become_numpy():
-    from lossbook.engines import tf
+    from lossbook.tools.engines import tf
 
     outcome = attempt("tf.constant([1.5, 2.0]), [tf.constant(3)]", tf=tf)
     assert isinstance(outcome.value[0], np.ndarray)
@@ -487,7 +487,7 @@ def test_engine_errors_are_short_and_clean():
 
 def test_text_is_the_same_in_every_process():
     code = """
-    from lossbook.engines import outcomes
+    from lossbook.tools.engines import outcomes
     table = outcomes("keras.losses.Poisson(reduction='auto')")
     print(table, table._repr_html_(), outcomes("tf.keras.losses.mse, tf.float32, object(), {'b', 'a'}"))
     """

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from lossbook import render
-from lossbook.explain import Explanation, explain
-from lossbook.render import ArraySummary, Html, format_number, format_value, html_table, text_table
+from lossbook.tools.explain import Explanation, explain
+from lossbook.tools.render import ArraySummary, Html, format_number, format_value, html_table, text_table
 
 ROOT = Path(__file__).resolve().parent.parent
 Y_TRUE = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
@@ -982,12 +982,16 @@ def run_python(code, **environment):
 
 
 def test_sets_are_written_in_one_order_whatever_the_hash_seed():
-    code = "from lossbook.render import format_value as f; print(f(set('abcdefghijkl')), f([{'x', 'y'}]))"
+    code = (
+        "from lossbook.tools.render import format_value as f; print(f(set('abcdefghijkl')), f([{'x', 'y'}]))"
+    )
     assert len({run_python(code, PYTHONHASHSEED=seed) for seed in "123"}) == 1
 
 
 def test_import_stays_light():
-    code = "import sys, lossbook.explain; print({'matplotlib', 'tensorflow', 'altair'} & set(sys.modules))"
+    code = (
+        "import sys, lossbook.tools.explain; print({'matplotlib', 'tensorflow', 'altair'} & set(sys.modules))"
+    )
     assert run_python(code) == "set()\n"
 
 

@@ -8,9 +8,9 @@ import pytest
 import vl_convert
 
 import lossbook
-from lossbook.explore import MIME, MOST_BYTES, Moving, descend, explore, explore_reduction, slider
-from lossbook.numeric import jumps, loss_and_slope_at, numeric_gradient
-from lossbook.show import formula, source
+from lossbook.tools.explore import MIME, MOST_BYTES, Moving, descend, explore, explore_reduction, slider
+from lossbook.tools.numeric import jumps, loss_and_slope_at, numeric_gradient
+from lossbook.tools.show import formula, source
 
 ABOUT = "What there is to see."
 

@@ -10,8 +10,8 @@ from claims import claim_of, column, shares, weighted_median
 
 import lossbook
 from lossbook import CATALOGUE
-from lossbook.differences import DIFFERENCES, evaluate, same
-from lossbook.facts import FACTS
+from lossbook.book.differences import DIFFERENCES, evaluate, same
+from lossbook.book.facts import FACTS
 
 each_loss = pytest.mark.parametrize("name", CATALOGUE)
 SEEDS = range(40)

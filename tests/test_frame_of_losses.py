@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import lossbook
-from lossbook.base import Loss, reduce_values, weights_and_divisor
-from lossbook.engines import keras
+from lossbook.base import Loss
+from lossbook.reductions import reduce_values, weights_and_divisor
+from lossbook.tools.engines import keras
 
 VALUES = np.array([1.0, 2.0, 3.0, 4.0])
 WEIGHTS = np.array([1.0, 0.0, 2.0, 3.0])

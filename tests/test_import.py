@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
-import pytest
-
-TOOLS = ["lossbook.compare", "lossbook.engines", "lossbook.explain", "lossbook.render"]
+TOOLS = [
+    "lossbook.tools.compare",
+    "lossbook.tools.engines",
+    "lossbook.tools.explain",
+    "lossbook.tools.render",
+]
 HEAVY = ["matplotlib", "altair", "tensorflow", "keras", "tokenize", "concurrent.futures", *TOOLS]
 
 
@@ -25,33 +28,16 @@ print([name for name in {HEAVY} if name in sys.modules and name not in before])"
     assert run(code) == "[]"
 
 
-@pytest.mark.parametrize(
-    "first",
-    [
-        "import lossbook",
-        "from lossbook import explain, compare",
-        "import lossbook.explain, lossbook.compare",
-        "import lossbook.compare",
-        "from lossbook.explain import explain",
-        "from lossbook.compare import compare; from lossbook.engines import get",
-        "import importlib; importlib.import_module('lossbook.explain'); importlib.import_module('lossbook.compare')",
-        "from lossbook import *",
-        "import lossbook, pickle; pickle.loads(pickle.dumps(lossbook.explain))",
-    ],
-)
-def test_the_name_of_a_tool_is_its_function(first):
-    code = f"""
-{first}
-import lossbook, types
-from lossbook import compare, explain
-for _ in range(2):
-    assert isinstance(lossbook.explain, types.FunctionType), lossbook.explain
-    assert isinstance(lossbook.compare, types.FunctionType), lossbook.compare
-    assert explain is lossbook.explain and compare is lossbook.compare
-    from lossbook.explain import Explanation
-    import lossbook.compare, lossbook.explain
-assert isinstance(lossbook.engines, types.ModuleType) and isinstance(lossbook.render, types.ModuleType)
-assert {{"explain", "compare", "huber"}} <= set(dir(lossbook))
+def test_the_tools_at_the_top_are_those_of_the_modules():
+    code = """
+import lossbook, lossbook.tools.explain, lossbook.tools.compare, types
+from lossbook import *
+for name in ("compare", "explain", "explore", "formula", "numeric_gradient", "outcomes", "source"):
+    assert isinstance(getattr(lossbook, name), types.FunctionType), name
+for name in ("engines", "plots", "render"):
+    assert isinstance(getattr(lossbook, name), types.ModuleType), name
+assert explain is lossbook.explain is lossbook.tools.explain.explain
+assert {"explain", "compare", "huber"} <= set(dir(lossbook))
 print(lossbook.explain(lossbook.huber, [[0.0]], [[1.0]]).value)"""
     assert run(code) == "[0.5]"
 

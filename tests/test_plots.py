@@ -142,7 +142,7 @@ def in_a_new_python(code):
 
 
 def test_importing_loads_no_matplotlib():
-    run = in_a_new_python("import sys, lossbook, lossbook.plots; print('matplotlib' in sys.modules)")
+    run = in_a_new_python("import sys, lossbook, lossbook.tools.plots; print('matplotlib' in sys.modules)")
     assert run.stdout == "False\n", run.stderr
 
 

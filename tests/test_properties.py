@@ -10,8 +10,8 @@ from oracles import EXACT, KERAS_ERRS, ask_keras, ask_keras_function, assert_clo
 from random_cases import random_cases
 
 from lossbook import CATALOGUE
-from lossbook.focal import power_slope
-from lossbook.probability import sigmoid, softmax
+from lossbook.losses.focal import power_slope
+from lossbook.losses.probability import sigmoid, softmax
 
 each_loss = pytest.mark.parametrize("name", CATALOGUE)
 seeds = st.integers(0, 2**32 - 1)

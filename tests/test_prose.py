@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lossbook.audit import read_numbers, stands_for
+from lossbook.book.audit import read_numbers, stands_for
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TWINS = sorted(path for path in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)

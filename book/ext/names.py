@@ -28,7 +28,7 @@ def home_of(thing, name: str) -> str:
         return f"lossbook.{name}"
     if getattr(thing, "__module__", "").startswith("lossbook.") and hasattr(thing, "__qualname__"):
         return f"{thing.__module__}.{thing.__qualname__}"
-    for module in ("registry", "arrays", "base"):  # a constant: where it was made
+    for module in ("registry", "arrays", "reductions"):  # a constant: where it was made
         if vars(sys.modules[f"lossbook.{module}"]).get(name) is thing:
             return f"lossbook.{module}.{name}"
     raise LookupError(f"Received lossbook.{name}; expected a name defined in one of the package's modules.")
@@ -84,7 +84,7 @@ def constants() -> dict[str, str]:
     from sphinx.pycode import ModuleAnalyzer
 
     found = {}
-    for module in ("registry", "arrays", "base"):
+    for module in ("registry", "arrays", "reductions"):
         analyzer = ModuleAnalyzer.for_module(f"lossbook.{module}")
         for (_, name), text in analyzer.find_attr_docs().items():
             found[f"lossbook.{module}.{name}"] = text[0]

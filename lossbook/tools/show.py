@@ -91,7 +91,7 @@ def source(function):
 
     Examples
     --------
-    >>> from lossbook.regression import huber
+    >>> from lossbook.losses.regression import huber
     >>> print(source(huber).splitlines()[0])
     def huber(y_true, y_pred, delta=1.0):
     """

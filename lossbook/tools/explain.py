@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossbook.render import (
+from lossbook.tools.render import (
     ArraySummary,
     Html,
     html_block,
@@ -60,7 +60,7 @@ class Input:
     meaning : str
         First sentence of its description in the docstring, or nothing.
     value : object
-        Copy of the value; an :class:`~lossbook.render.ArraySummary` if the array is large.
+        Copy of the value; an :class:`~lossbook.tools.render.ArraySummary` if the array is large.
     is_default : bool
         Whether the value is the one written in the function's signature.
     """
@@ -85,7 +85,7 @@ class Step:
         The comment at the end of its line, or nothing.
     value : object
         Copy of the value at that moment (a tuple of them if there are several names); an
-        :class:`~lossbook.render.ArraySummary` in place of a large array.
+        :class:`~lossbook.tools.render.ArraySummary` in place of a large array.
     line : int
         Line number in its file.
     calls : tuple of Explanation
@@ -337,7 +337,7 @@ def _is_loss(target):
 
 
 def _explain_loss(loss, args, kwargs, depth, digits):
-    from lossbook.base import reduce_values  # the tools import the losses, and only when asked
+    from lossbook.reductions import reduce_values  # the tools import the losses, and only when asked
 
     y_true, y_pred, sample_weight, mask = _loss_arguments(*args, **kwargs)
     y_true, y_pred = loss.cast(y_true, y_pred) if hasattr(loss, "cast") else (y_true, y_pred)
@@ -687,7 +687,7 @@ def _is_mathematics(frame):
     module, code = _module(frame), frame.f_code
     if not _is_lossbook(module):
         return False
-    if module in ("lossbook.arrays", "lossbook.explain", "lossbook.render"):
+    if module in ("lossbook.arrays", "lossbook.tools.explain", "lossbook.tools.render"):
         return False
     hidden = code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
     if hidden or _is_method(code):

@@ -1,14 +1,14 @@
 """TensorFlow, Keras 3 and tf_keras behind one call: loaded late, quietly, reproducibly.
 
-``from lossbook.engines import tf, keras, tf_keras`` gives the three modules. Importing
-``lossbook.engines`` itself loads none of them.
+``from lossbook.tools.engines import tf, keras, tf_keras`` gives the three modules. Importing
+``lossbook.tools.engines`` itself loads none of them.
 
 What happens when TensorFlow is first loaded through this module, and only then (if you
 imported it before, it is handed back as it is):
 
 - ``TF_ENABLE_ONEDNN_OPTS`` is set to 0, whatever it was: oneDNN adds numbers in another
   order on every processor, and the book prints eight digits. To keep yours, import
-  tensorflow before lossbook.engines.
+  tensorflow before lossbook.tools.engines.
 - ``TF_CPP_MIN_LOG_LEVEL`` (3) and ``KERAS_BACKEND`` (tensorflow) are set unless you have
   set them.
 - TensorFlow sees the CPU alone, unless you have set ``CUDA_VISIBLE_DEVICES``. Other
@@ -37,7 +37,7 @@ import numpy as np
 from lossbook.arrays import as_dtype, is_float
 from lossbook.base import Loss
 from lossbook.registry import own_parameters
-from lossbook.render import format_number, format_value, html_block, html_table, text_table
+from lossbook.tools.render import format_number, format_value, html_block, html_table, text_table
 
 __all__ = [
     "DEFAULT",
@@ -57,7 +57,7 @@ DEFAULT = ("tf.keras", "tf_keras")
 """The engines a comparison asks when none are named."""
 
 MODULES = {"tf": "tensorflow", "keras": "keras", "tf_keras": "tf_keras"}
-"""What ``from lossbook.engines import …`` can give, and the package behind it."""
+"""What ``from lossbook.tools.engines import …`` can give, and the package behind it."""
 
 SHORT_NAMES = {
     "mean_squared_error": "mse",

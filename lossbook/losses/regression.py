@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from lossbook.arrays import EPSILON, as_pair, check_parameters, log_one_plus, mean_of
+from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
 from lossbook.base import Loss
+from lossbook.checks import check_parameters
 from lossbook.registry import gradient_of, loss
 
 LOG_2 = math.log(2.0)

@@ -254,8 +254,8 @@ def _in_kernel():
 
 def _curve(given, batch, places):
     """Return the losses and slopes along the places, and where the slope jumps between two."""
-    from lossbook.numeric import jumps, loss_and_slope_at
     from lossbook.registry import spec_of
+    from lossbook.tools.numeric import jumps, loss_and_slope_at
 
     loss = given if hasattr(given, "value_and_gradient") else spec_of(given).cls()
     values, slopes = np.transpose([loss_and_slope_at(loss, batch, place) for place in places])

@@ -32,7 +32,7 @@ class Facts:
         The one surprise to know.
     proof : str
         What shows the trap: an expression in ``losses`` (this package) and ``np``, or, where
-        `shows` is None, the condition of a row of :data:`lossbook.differences.DIFFERENCES`.
+        `shows` is None, the condition of a row of :data:`lossbook.book.differences.DIFFERENCES`.
     shows : float, list or None
         What the expression gives.
     """

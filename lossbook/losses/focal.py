@@ -2,20 +2,43 @@
 
 import numpy as np
 
-from lossbook.arrays import (
-    EPSILON,
-    as_pair,
-    check_not_negative,
-    check_parameters,
-    check_row_sums,
-    check_scalar,
-    class_weights,
-    log_one_plus,
-    mean_of,
-)
+from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
 from lossbook.base import Loss
-from lossbook.probability import log_softmax, sigmoid, softmax_and_rest
+from lossbook.checks import check_parameters, check_scalar
+from lossbook.losses.probability import (
+    check_not_negative,
+    check_row_sums,
+    laid_along,
+    log_softmax,
+    sigmoid,
+    softmax_and_rest,
+)
 from lossbook.registry import gradient_of, loss
+
+
+def class_weights(alpha, y_pred, axis):
+    """Turn one weight, or one for each class, into an array that multiplies `y_pred` along `axis`.
+
+    Raises
+    ------
+    ValueError
+        If there are weights for more or fewer classes than `y_pred` has.
+
+    Examples
+    --------
+    >>> class_weights([0.2, 0.8], np.zeros((3, 2)), axis=-1)
+    array([[0.2, 0.8]])
+    """
+    weights = np.asarray(alpha, dtype=y_pred.dtype)
+    if weights.ndim == 0:
+        return weights
+    classes = y_pred.shape[axis]
+    if weights.shape != (classes,):
+        raise ValueError(
+            f"Received alpha with {weights.size} weights for {classes} classes; expected one weight, or one "
+            f"for each class. y_pred has the shape {y_pred.shape}, and its classes lie along axis {axis}."
+        )
+    return laid_along(weights, y_pred, axis)
 
 
 def power_slope(base, exponent):

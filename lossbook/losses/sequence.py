@@ -23,7 +23,7 @@ import numpy as np
 
 from lossbook.arrays import as_float, as_whole, check_not_empty
 from lossbook.base import Loss
-from lossbook.probability import log_softmax, log_sum_exp
+from lossbook.losses.probability import log_softmax, log_sum_exp
 from lossbook.registry import gradient_of, loss
 
 BLANK = 0

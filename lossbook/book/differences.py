@@ -13,7 +13,7 @@ from math import inf, isclose, isnan, nan
 import numpy as np
 
 from lossbook.base import Loss
-from lossbook.probability import sigmoid
+from lossbook.losses.probability import sigmoid
 
 VERSIONS = {"keras": "3.15.1", "tf.keras": "3.15.1", "tf_keras": "2.21.0"}
 """The versions in which the rows were seen; Keras on TensorFlow 2.21.0."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lossbook.render import html_table, text_table
+from lossbook.tools.render import html_table, text_table
 
 VERDICTS = ("correct", "incomplete", "wrong", "outdated", "ambiguous", "broken code", "opinion")
 """The verdicts a row can carry, in the order of the closing table."""

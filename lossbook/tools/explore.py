@@ -14,8 +14,8 @@ import math
 
 import numpy as np
 
-from lossbook.numeric import jumps, loss_and_slope_at
-from lossbook.plots import INK, MUTED, PALETTE, RULE
+from lossbook.tools.numeric import jumps, loss_and_slope_at
+from lossbook.tools.plots import INK, MUTED, PALETTE, RULE
 
 __all__ = ["MOST_BYTES", "Moving", "descend", "explore", "explore_reduction", "slider"]
 
@@ -398,7 +398,7 @@ def explore_reduction(loss, y_true, y_pred, *, prediction, weight, unit, about="
 
 def _reduced(loss, y_true, y_pred, place, heavy, counts):
     """Compute the cells of the table, as text, and what each reduction makes of them."""
-    from lossbook.base import REDUCTIONS, reduce_values, weights_and_divisor
+    from lossbook.reductions import REDUCTIONS, reduce_values, weights_and_divisor
 
     moved = y_pred.copy()
     moved.flat[0] = place

@@ -2,9 +2,37 @@
 
 import numpy as np
 
-from lossbook.arrays import EPSILON, as_pair, axes_of, check_parameters, check_scalar
+from lossbook.arrays import EPSILON, as_pair, check_axis
 from lossbook.base import Loss
+from lossbook.checks import check_parameters, check_scalar
 from lossbook.registry import gradient_of, loss
+
+
+def axes_of(axis, array):
+    """Turn None (every axis), one axis or several into a tuple of axes counted from 0.
+
+    Raises
+    ------
+    ValueError
+        If the array has no such axis, or one is named twice.
+
+    Examples
+    --------
+    >>> axes_of(None, np.zeros((2, 3))), axes_of(-1, np.zeros((2, 3)))
+    ((0, 1), (1,))
+    """
+    if axis is None:
+        return tuple(range(array.ndim))
+    wanted = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    for one in wanted:
+        check_axis(one, array)
+    counted = tuple(one % array.ndim for one in wanted)
+    if len(set(counted)) < len(counted) or not counted:
+        raise ValueError(
+            f"Received axis={axis!r} for y_pred of shape {array.shape}; expected each axis at most once, and "
+            "at least one. None stands for all of them."
+        )
+    return counted
 
 
 def beside(upstream, summed, axes):

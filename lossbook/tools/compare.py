@@ -6,9 +6,9 @@ import numpy as np
 
 from lossbook.arrays import as_dtype, as_float, is_float
 from lossbook.base import Loss
-from lossbook.engines import DEFAULT, SHORT_NAMES, NotInEngine, Outcome, attempt, get, show
 from lossbook.registry import spec_of
-from lossbook.render import html_block, html_table, text_table
+from lossbook.tools.engines import DEFAULT, SHORT_NAMES, NotInEngine, Outcome, attempt, get, show
+from lossbook.tools.render import html_block, html_table, text_table
 
 __all__ = ["Comparison", "Row", "compare"]
 

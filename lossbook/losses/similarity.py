@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty, check_parameters
+from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty
 from lossbook.base import Loss
-from lossbook.probability import sigmoid
+from lossbook.checks import check_parameters
+from lossbook.losses.probability import sigmoid
 from lossbook.registry import gradient_of, loss, mask_of
 
 
