@@ -1,6 +1,47 @@
 """The losses, family by family, in the order of the chapters."""
 
-# isort: off  (the order of the chapters is the order of the catalogue)
+# The order of the chapters is that of the catalogue.
+# isort: off
+from lossbook.losses.regression import (
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    huber,
+    huber_gradient,
+    log_cosh,
+    log_cosh_gradient,
+    mean_absolute_error,
+    mean_absolute_error_gradient,
+    mean_absolute_percentage_error,
+    mean_absolute_percentage_error_gradient,
+    mean_squared_error,
+    mean_squared_error_gradient,
+    mean_squared_logarithmic_error,
+    mean_squared_logarithmic_error_gradient,
+)
+from lossbook.losses.probability import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    KLDivergence,
+    Poisson,
+    SparseCategoricalCrossentropy,
+    binary_crossentropy,
+    binary_crossentropy_gradient,
+    categorical_crossentropy,
+    categorical_crossentropy_gradient,
+    categorical_generalized_cross_entropy,
+    categorical_generalized_cross_entropy_gradient,
+    kl_divergence,
+    kl_divergence_gradient,
+    poisson,
+    poisson_gradient,
+    sparse_categorical_crossentropy,
+    sparse_categorical_crossentropy_gradient,
+)
 from lossbook.losses.focal import (
     BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
@@ -28,51 +69,6 @@ from lossbook.losses.overlap import (
     tversky,
     tversky_gradient,
 )
-from lossbook.losses.probability import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    KLDivergence,
-    Poisson,
-    SparseCategoricalCrossentropy,
-    binary_crossentropy,
-    binary_crossentropy_gradient,
-    categorical_crossentropy,
-    categorical_crossentropy_gradient,
-    categorical_generalized_cross_entropy,
-    categorical_generalized_cross_entropy_gradient,
-    kl_divergence,
-    kl_divergence_gradient,
-    poisson,
-    poisson_gradient,
-    sparse_categorical_crossentropy,
-    sparse_categorical_crossentropy_gradient,
-)
-from lossbook.losses.regression import (
-    Huber,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    huber,
-    huber_gradient,
-    log_cosh,
-    log_cosh_gradient,
-    mean_absolute_error,
-    mean_absolute_error_gradient,
-    mean_absolute_percentage_error,
-    mean_absolute_percentage_error_gradient,
-    mean_squared_error,
-    mean_squared_error_gradient,
-    mean_squared_logarithmic_error,
-    mean_squared_logarithmic_error_gradient,
-)
-from lossbook.losses.sequence import (
-    CTC,
-    ctc,
-    ctc_gradient,
-)
 from lossbook.losses.similarity import (
     Circle,
     CosineSimilarity,
@@ -80,6 +76,11 @@ from lossbook.losses.similarity import (
     circle_gradient,
     cosine_similarity,
     cosine_similarity_gradient,
+)
+from lossbook.losses.sequence import (
+    CTC,
+    ctc,
+    ctc_gradient,
 )
 
 # isort: on
