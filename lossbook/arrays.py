@@ -4,9 +4,9 @@ A call that cannot mean anything stops here, with a message that says what was
 received, what was expected, and what to do.
 """
 
-from numbers import Integral
-
 import numpy as np
+
+from lossbook.checks import check_axis_number
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, so that their logarithm is finite (Keras's value)."""
@@ -101,6 +101,7 @@ def as_pair(y_true, y_pred, axis=-1):
     >>> y_true.shape, y_pred.shape
     ((3, 1), (3, 1))
     """
+    check_axis_number(axis)
     predictions = as_float("y_pred", y_pred)
     labels = as_float("y_true", y_true)
     if labels.shape != predictions.shape:
@@ -296,8 +297,8 @@ def check_not_empty(name, array):
 
 def check_axis(axis, array):
     """Raise a ValueError where an array has no such axis."""
-    is_whole = type(axis) is int or isinstance(axis, Integral) and not isinstance(axis, bool)
-    if not is_whole or not -array.ndim <= axis < array.ndim:
+    check_axis_number(axis)
+    if not -array.ndim <= axis < array.ndim:
         raise ValueError(
             f"Received axis={axis!r} for y_pred of shape {array.shape}; expected a whole number from "
             f"{-array.ndim} to {array.ndim - 1}. The last axis is -1."

@@ -7,7 +7,6 @@ import numpy as np
 
 from lossbook import blocks
 from lossbook.arrays import as_dtype, as_float, as_given, is_float
-from lossbook.checks import check_parameters
 from lossbook.reductions import (
     _AVERAGES,
     _mean_in_float64,
@@ -69,13 +68,21 @@ class Loss:
 
     def _initialise(self, name=None, reduction="sum_over_batch_size", dtype=None, **parameters):
         check_reduction(reduction)
-        check_parameters(**parameters)
         self.name = name or _snake(type(self).__name__)
         self.reduction = reduction
         self.dtype = as_dtype(dtype)
         self._parameter_names = tuple(parameters)
         for key, value in parameters.items():
             setattr(self, key, _plain(value))
+        self._check_parameters()
+
+    def _check_parameters(self):
+        """Run the function without data: its checks come first, and it stops where it asks for numbers."""
+        if self.function is not None:
+            try:
+                self.function(_NO_DATA, _NO_DATA, **self.parameters)
+            except _DataAsked:
+                pass
 
     @property
     def parameters(self):
@@ -362,6 +369,20 @@ def _room_in(out, y_true, y_pred):
     if out.dtype.char not in "fd" or not out.flags.c_contiguous:
         return None
     return None if np.may_share_memory(out, y_pred) or np.may_share_memory(out, y_true) else out
+
+
+class _DataAsked(Exception):
+    """A function without data has come to the end of its checks."""
+
+
+class _NoData:
+    """What stands for data while the parameters are checked."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise _DataAsked
+
+
+_NO_DATA = _NoData()
 
 
 # --- how a class gets its signature and documentation from its function --------------------

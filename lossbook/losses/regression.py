@@ -6,7 +6,7 @@ import numpy as np
 
 from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
 from lossbook.base import Loss
-from lossbook.checks import check_parameters
+from lossbook.checks import check_positive
 from lossbook.registry import gradient_of, loss
 
 LOG_2 = math.log(2.0)
@@ -399,8 +399,8 @@ def huber(y_true, y_pred, delta=1.0):
     >>> huber([[0.0, 0.0]], [[0.5, 3.0]])
     array([1.3125])
     """
+    delta = check_positive("delta", delta)  # above 0
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    check_parameters(delta=delta)
     error = y_pred - y_true  # signed miss
     bounded = np.clip(error, -delta, delta)  # miss, cut off at delta
     cost = bounded * (error - 0.5 * bounded)  # parabola inside, line outside
@@ -437,8 +437,8 @@ def huber_gradient(y_true, y_pred, delta=1.0):
     >>> huber_gradient([[0.0, 0.0]], [[0.5, 3.0]])
     array([[0.25, 0.5 ]])
     """
+    delta = check_positive("delta", delta)  # above 0
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    check_parameters(delta=delta)
     error = y_pred - y_true  # signed miss
     bounded = np.clip(error, -delta, delta)  # miss, cut off at delta
     count = y_pred.shape[-1]  # numbers in a sample
