@@ -76,7 +76,7 @@ def power_slope(base, exponent):
     r"p_{ij} = y_{ij}\,\hat y_{ij} + (1 - y_{ij})(1 - \hat y_{ij}), \qquad "
     r"w_{ij} = y_{ij}\,\alpha + (1 - y_{ij})(1 - \alpha) \text{ or } 1",
     source="lin2017focal",
-    cut="mean",
+    splits="mean",
 )
 def binary_focal_crossentropy(
     y_true,
@@ -248,7 +248,7 @@ class BinaryFocalCrossentropy(Loss, function=binary_focal_crossentropy):
     formula=r"\ell_i = -\sum_k \alpha_k \, (1 - \hat p_{ik})^{\gamma} \, y_{ik} \log \hat p_{ik}, \qquad "
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="lin2017focal",
-    cut="rows",
+    splits="rows",
 )
 def categorical_focal_crossentropy(
     y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1

@@ -309,7 +309,7 @@ def log_softmax(logits, axis=-1):
     r"\bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
     source="good1952rational",
     aliases=("bce", "BCE"),
-    cut="mean",
+    splits="mean",
 )
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Charge each yes-or-no prediction the negative log of the probability it gave to the truth.
@@ -427,7 +427,7 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
     formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad "
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="good1952rational",
-    cut="rows",
+    splits="rows",
 )
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Charge each sample the negative log of the probability it gave to its true class.
@@ -579,7 +579,7 @@ def is_labelled(labels, scores, axis=-1):
     formula=r"\ell_i = -\log \frac{\hat q_{i k_i}}{\sum_m \hat q_{im}}, \qquad "
     r"\hat q_{im} = \min(\max(\hat y_{im}, \varepsilon), 1 - \varepsilon)",
     source="good1952rational",
-    cut="rows",
+    splits="rows",
 )
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """Charge each sample the negative log of the probability of its class, given as a number.
@@ -698,8 +698,8 @@ def sparse_categorical_crossentropy_mask(
     """Return where a sample counts: False at the ignored class; None if no class is ignored."""
     if ignore_class is None:
         return None
-    labels = as_labels(y_true, y_pred, axis)[0]
-    return (labels != ignore_class).squeeze(axis)
+    labels = np.trunc(np.asarray(y_true).reshape(values.shape))  # one for each value
+    return labels != ignore_class
 
 
 class SparseCategoricalCrossentropy(
@@ -820,7 +820,7 @@ class CategoricalGeneralizedCrossEntropy(
     r"\bar v = \min(\max(v, \varepsilon), 1)",
     source="kullback1951information",
     aliases=("kld", "KLD", "kullback_leibler_divergence"),
-    cut="sum",
+    splits="sum",
 )
 def kl_divergence(y_true, y_pred):
     """Charge what it costs, in nats, to believe one distribution while another holds.
@@ -907,7 +907,7 @@ class KLDivergence(Loss, function=kl_divergence):
 @loss(
     formula=r"\ell_i = \frac{1}{D} \sum_j \bigl( \hat y_{ij} - y_{ij} \log(\hat y_{ij} + \varepsilon) \bigr)",
     source="nelder1972generalized",
-    cut="mean",
+    splits="mean",
 )
 def poisson(y_true, y_pred):
     """Charge a predicted mean count the negative log-likelihood of the count that came.

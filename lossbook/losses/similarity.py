@@ -43,7 +43,7 @@ def length_of(vectors, axis=-1):
     formula=r"\ell_i = -\frac{\sum_j y_{ij}\,\hat y_{ij}}"
     r"{\max(\lVert y_i \rVert, \varepsilon)\,\max(\lVert \hat y_i \rVert, \varepsilon)}",
     source="salton1975vector",
-    cut="rows",
+    splits="rows",
 )
 def cosine_similarity(y_true, y_pred, axis=-1):
     """Charge the negative cosine of the angle between two vectors: -1 is best, lengths do not count.
@@ -239,6 +239,7 @@ def share_among(scores, chosen):
     r"\sum_{j \in N_i} e^{\gamma [1 + m - d_{ij}]_+ (1 - m - d_{ij})} \Bigr), \qquad "
     r"d_{ij} = [1 - \hat y_i \cdot \hat y_j]_+",
     source="sun2020circle",
+    between_samples=True,
 )
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
     """Charge embeddings whose own kind is far away and whose strangers are near, the worst pairs most.
