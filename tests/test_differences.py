@@ -150,7 +150,7 @@ def _assert_shapes():
 
 
 MENDED = {
-    "weights_of_shape_B_on_values_of_shape_B_T": lambda: _keras(
+    "weights_of_samples_with_many_steps": lambda: _keras(
         "MeanSquaredError", np.zeros((2, 2, 1)), F([[[1], [2]], [[3], [4]]]), F([1, 0])[:, None]
     ),
     "a_gap_in_the_targets_behind_a_mask": lambda: masked(
@@ -168,7 +168,7 @@ MENDED = {
     ),
     "float16_certain_and_right": lambda: _keras("BinaryCrossentropy", F([[1]]), F([[1]]), dtype="float32"),
     "one_row_of_labels_for_many_predictions": _assert_shapes,
-    "labels_of_shape_B_1": lambda: _keras(
+    "class_numbers_in_a_column": lambda: _keras(
         "CategoricalGeneralizedCrossEntropy", np.array([[0], [1]])[:, 0], F([[0.7, 0.3], [0.2, 0.8]])
     ),
 }

@@ -63,7 +63,7 @@ SYMPTOMS = {
 """What a reader sees, by the tag of a row."""
 
 WORST = (
-    "weights_of_shape_B_on_values_of_shape_B_T",
+    "weights_of_samples_with_many_steps",
     "a_gap_in_the_targets_behind_a_mask",
     "tversky_swaps_alpha_and_beta",
     "delta_in_get_config",
@@ -71,7 +71,7 @@ WORST = (
     "certain_and_wrong_slope",
     "float16_certain_and_right",
     "one_row_of_labels_for_many_predictions",
-    "labels_of_shape_B_1",
+    "class_numbers_in_a_column",
     "logits_passed_as_probabilities",
 )
 """The ten that hurt first: common, and no error says so."""
@@ -118,6 +118,12 @@ class Difference:
     def id(self):
         """The name of the function: the row's address."""
         return self.run.__name__
+
+    @property
+    def title(self):
+        """The name in words: when it happens."""
+        words = self.id.removesuffix("_slope").replace("_", " ").replace("keras 2", "Keras 2")
+        return f"{words[0].upper()}{words[1:]}" + (": slope" if self.id.endswith("_slope") else "")
 
     @property
     def why(self):
@@ -263,7 +269,7 @@ def slope(loss, y_true, y_pred, **weights):
     """Return the gradient of a loss object in its predictions, whoever made it."""
     if isinstance(loss, Loss):
         return loss.gradient(y_true, y_pred, **weights)
-    import tensorflow as tf
+    from lossbook.tools.engines import tf  # loaded late, and quietly
 
     predictions = tf.constant(y_pred)
     with tf.GradientTape() as tape:
@@ -276,7 +282,7 @@ def masked(loss, y_true, y_pred, mask):
     """Return the value of a loss object under a mask, which Keras reads from the tensor."""
     if isinstance(loss, Loss):
         return loss(y_true, y_pred, mask=mask)
-    import tensorflow as tf
+    from lossbook.tools.engines import tf  # loaded late, and quietly
 
     predictions = tf.constant(y_pred)
     predictions._keras_mask = tf.constant(mask)
@@ -285,7 +291,7 @@ def masked(loss, y_true, y_pred, mask):
 
 def activate(losses, activation, logits):
     """Return the activation that a last layer gives: Keras's tensor, or its numbers for lossbook."""
-    import keras
+    from lossbook.tools.engines import keras
 
     tensor = getattr(keras.activations, activation)(keras.ops.convert_to_tensor(float32(logits)))
     return np.asarray(tensor) if losses.__name__ == "lossbook" else tensor
@@ -296,13 +302,16 @@ def activate(losses, activation, logits):
 
 def card(row):
     """Write a row as HTML, its name being its address on the page."""
-    title = row.id.replace("_", " ")
     about = ", ".join([*row.losses, row.kind, *row.symptoms])
     link = f'<a href="#{row.id}" title="address of this case">#</a>'
-    lines = [f"<p><b>{title}</b> {link}<br><small>{about}</small></p>", f"<p>{html.escape(row.why)}</p>"]
+    lines = [f"<p><b>{row.title}</b> {link}<br><small>{about}</small></p>", f"<p>{html.escape(row.why)}</p>"]
     lines.append(f"<pre>{html_code(source(row.run))}</pre>")
-    given = {**{f"{engine} gives": value for engine, value in row.theirs.items()}, "lossbook gives": row.ours}
-    lines.append(html_table(list(given), [[show(value, 5) for value in given.values()]]))
+    results = [*row.theirs.values(), row.ours]
+    by_loss = zip(*results, strict=True) if len(row.losses) > 1 else [results]
+    names = [[name] for name in row.losses] if len(row.losses) > 1 else [[]]
+    headers = ["loss"] * len(names[0]) + [f"{engine} gives" for engine in (*row.theirs, "lossbook")]
+    texts = [[show(value, 5).replace("'", "") for value in values] for values in by_loss]
+    lines.append(html_table(headers, [name + text for name, text in zip(names, texts, strict=True)]))
     if row.mend:
         lines.append(f"<p>In Keras: {html.escape(row.mend)}</p>")
     if row.upstream:
@@ -327,9 +336,7 @@ def index(rows):
     """Write a table of symptoms, with a link to each of the rows that show it."""
     lines = []
     for symptom, words in SYMPTOMS.items():
-        links = [
-            f'<a href="#{row.id}">{row.id.replace("_", " ")}</a>' for row in rows if symptom in row.symptoms
-        ]
+        links = [f'<a href="#{row.id}">{row.title}</a>' for row in rows if symptom in row.symptoms]
         folded = f"<details><summary>{len(links)} cases</summary>{'<br>'.join(links)}</details>"
         lines.append([Html(f"<b>{symptom}</b><br>{words}"), Html(folded)])
     return html_block(html_table(["what you see", "cases"], lines))
@@ -342,8 +349,8 @@ def index(rows):
 
 @difference(EVERY_LOSS, "weights", keras=2.5, ours=1.25)
 @mended("give the weights the shape (B, 1): sample_weight[:, None].", "mended: keras#23235")
-def weights_of_shape_B_on_values_of_shape_B_T(losses):
-    """Keras lays them along the last axis, one for each time step; they are meant one for each sample."""
+def weights_of_samples_with_many_steps(losses):
+    """Weights of shape (B,) on values (B, T): Keras lays them along T, though they are meant for samples."""
     y_true, y_pred = zeros((2, 2, 1)), float32([[[1], [2]], [[3], [4]]])
     return losses.MeanSquaredError()(y_true, y_pred, sample_weight=float32([1, 0]))
 
@@ -453,14 +460,14 @@ def get_crossentropy(losses):
     keras=[[1.1090355, -0.27725887], [1.0047187, 0.91157174], [0.9, 0.6], [0.8136, 0.4176], [0.96, 0.84]],
     ours=[[0.0, 0.0], [0.52188748, 0.97851473], [0.96, 0.36], [0.9216, 0.1296], [1.12, 0.52]])
 @mended("the class form aligns the two.")
-def labels_of_shape_B_against_B_1_in_the_function_form(losses, name):
-    """Every label is compared with every prediction; lossbook aligns the two."""
+def a_column_of_predictions_in_the_function_form(losses, name):
+    """With (B,) against (B, 1), every label meets every prediction; lossbook aligns the two."""
     return getattr(losses, name)(float32([0.2, 0.8]), float32([[0.2], [0.8]]))
 
 @difference("mean_squared_error mean_absolute_error", "broadcast", tf_keras=[[0.5, 0.5]] * 2,
     ours=[[0.0, 0.0]] * 2)
-def labels_of_shape_B_against_B_1_in_keras_2(losses, name):
-    """Every label is compared with every prediction; Keras 3 and lossbook align the two."""
+def a_column_of_predictions_in_keras_2(losses, name):
+    """With (B,) against (B, 1), every label meets every prediction; Keras 3 and lossbook align the two."""
     return getattr(losses, name)(float32([1, 2]), float32([[1], [2]]))
 
 @difference("mean_squared_error mean_absolute_error", "dtype", tf_keras=[[0.0]] * 2, ours=[[0.5]] * 2)
@@ -496,7 +503,7 @@ def a_large_target_beside_float16_predictions(losses):
     return losses.mean_squared_error(float32([[70000]]), float16([[60000]]))
 
 @difference("mean_absolute_error", "value", keras=[0.0], ours=[1.0])
-def numbers_below_1e_38(losses):
+def subnormal_numbers_in_float32(losses):
     """TensorFlow takes them, the subnormal numbers of float32, for 0. The result is shown times 1e39."""
     return float64(losses.mean_absolute_error(float32([[1e-38]]), float32([[1.1e-38]]))) * 1e39
 
@@ -523,8 +530,8 @@ def logits_of_20_and_0_in_float32(losses, name):
 @difference("dice tversky", "broadcast negative", keras=[-0.09433961, 0.4528302],
     ours=[0.20754713, 0.20754713])
 @mended("the class form, or y_true[..., None].")
-def masks_of_shape_B_H_W_against_B_H_W_1(losses, name):
-    """Keras's functions broadcast one mask against each row of the other, and Dice falls below 0."""
+def masks_without_the_axis_of_channels(losses, name):
+    """With (B, H, W) against (B, H, W, 1), each row meets each row of the other, and Dice falls below 0."""
     y_pred = float32([[[0.9, 0.2], [0.8, 0.4]]])
     return getattr(losses, name)(float32([[[1, 0], [1, 1]]]), y_pred[..., None])
 
@@ -558,8 +565,8 @@ def a_negative_target(losses):
     return losses.MeanAbsolutePercentageError()(float32([[-2]]), float32([[-1]]))
 
 @difference("mean_absolute_percentage_error", "value", keras=[100.0, 200.0])
-def a_target_of_100_met_by_0_and_by_300(losses):
-    """Too low costs 100 percent at most, too high has no bound: the loss favours low forecasts."""
+def too_low_and_too_high(losses):
+    """Of a target of 100, 0 costs 100 percent and 300 costs 200: the loss favours low forecasts."""
     return losses.mean_absolute_percentage_error(float32([[100], [100]]), float32([[0], [300]]))
 
 @difference("mean_squared_logarithmic_error", "value", keras=0.0)
@@ -568,12 +575,12 @@ def negative_numbers(losses):
     return losses.MeanSquaredLogarithmicError()(float32([[-2]]), float32([[-1]]))
 
 @difference("mean_squared_logarithmic_error", "zero-gradient", keras=[[0.0]])
-def a_prediction_below_1e_7_slope(losses):
-    """Below the floor there is nothing to learn from."""
+def a_prediction_below_the_floor_slope(losses):
+    """Below the floor, 1e-7, there is nothing to learn from."""
     return slope(losses.MeanSquaredLogarithmicError(reduction="sum"), float32([[1]]), float32([[-0.5]]))
 
 @difference("mean_squared_logarithmic_error", "zero-gradient dtype", keras=[[0.0]], ours=[[-1.386294]])
-def a_prediction_of_1e_7_in_float64_slope(losses):
+def a_prediction_at_the_floor_in_float64_slope(losses):
     """Keras keeps its floor in float32, where it is a little above 1e-7, and stops the slope there."""
     loss = losses.MeanSquaredLogarithmicError(reduction="sum", dtype="float64")
     return slope(loss, float64([[1]]), float64([[1e-7]]))
@@ -642,7 +649,7 @@ def certain_and_wrong(losses):
 
 @difference("binary_crossentropy", "value gradient", tf_keras=[15.424949, -909090.94],
     ours=[16.118095, -1000000.0], upstream="reported: keras#15249, tensorflow#41595")
-def the_second_1e_7_of_keras_2(losses):
+def the_second_floor_of_keras_2(losses):
     """tf_keras adds 1e-7 inside each logarithm once more, after clipping."""
     loss, one = losses.BinaryCrossentropy(reduction="sum"), float32([[1]])
     return [float(loss(one, float32([[0]]))), slope(loss, one, float32([[1e-6]])).item()]
@@ -676,8 +683,8 @@ def bfloat16_certain_and_right(losses):
     return losses.BinaryCrossentropy(dtype="bfloat16")(float32([[1]]), float32([[1]]))
 
 @difference("binary_crossentropy", "shape", keras="ValueError", ours=[0.69314718, 0.69314718])
-def labels_of_shape_B_against_B_1_refused(losses):
-    """Keras's class aligns the two, its function does not."""
+def a_column_of_predictions_refused(losses):
+    """Keras's class aligns (B,) with (B, 1), its function does not."""
     return losses.binary_crossentropy(float32([1, 0]), float32([[0.5], [0.5]]))
 
 @difference("binary_focal_crossentropy", "value", keras=[0.32986468, 0.32986468])
@@ -813,8 +820,8 @@ def certain_and_right_among_50257_classes(losses):
     return losses.sparse_categorical_crossentropy(int32([0]), eye(1, 50257))
 
 @difference("sparse_categorical_crossentropy", "labels", keras=[0.69314718])
-def the_label_1_7(losses):
-    """Fractions are cut off."""
+def a_fraction_as_a_label(losses):
+    """1.7 is cut to 1."""
     return losses.sparse_categorical_crossentropy(float32([1.7]), float32([[0.2, 0.5, 0.3]]))
 
 @difference("sparse_categorical_crossentropy", "labels", keras="InvalidArgumentError", ours="ValueError")
@@ -883,8 +890,8 @@ def the_fourth_argument_by_position(losses):
 
 @difference("categorical_generalized_cross_entropy", "broadcast labels", keras=0.63698834, ours=0.26891279)
 @mended("y_true[:, 0].")
-def labels_of_shape_B_1(losses):
-    """Keras's documentation allows them; its code compares every label with every row."""
+def class_numbers_in_a_column(losses):
+    """Keras's documentation allows the shape (B, 1); its code compares every label with every row."""
     y_pred = float32([[0.7, 0.3], [0.2, 0.8]])
     return losses.CategoricalGeneralizedCrossEntropy()(int32([[0], [1]]), y_pred)
 
@@ -973,8 +980,8 @@ def probabilities_in_place_of_scores(losses):
     return losses.hinge(float32([[-1]]), float32([[0]]))
 
 @difference("categorical_hinge", "value", keras=[0.5])
-def a_lead_of_3_5(losses):
-    """The true class takes part in the maximum with a score of 0: Crammer and Singer's loss is 0 here."""
+def a_wide_lead(losses):
+    """The true class leads by 3.5, yet enters the maximum with 0: Crammer and Singer's loss is 0 here."""
     return losses.categorical_hinge(float32([[1, 0]]), float32([[0.5, -3]]))
 
 @difference("categorical_hinge", "labels", keras=[1.6])
@@ -1033,7 +1040,7 @@ def the_best_value_is_minus_1(losses):
     return losses.cosine_similarity(float32([[1, 0]]), float32([[5, 0]]))
 
 @difference("cosine_similarity", "value", tf_keras=[-0.30000001], ours=[-1.0])
-def a_target_of_length_3e_7(losses):
+def a_target_shorter_than_a_millionth(losses):
     """tf_keras holds lengths at 1e-6, Keras 3 at 1e-7."""
     return losses.cosine_similarity(float32([[3e-7, 0]]), float32([[1, 0]]))
 
@@ -1043,13 +1050,13 @@ def a_prediction_of_length_0_slope(losses):
     return slope(losses.CosineSimilarity(reduction="sum"), float32([[1, 0]]), float32([[0, 0]]))
 
 @difference("cosine_similarity", "value", keras=[0.0], ours=[-1.0])
-def vectors_of_length_1e30_in_float32(losses):
+def very_long_vectors_in_float32(losses):
     """The square of the length is infinite in float32; lossbook scales first."""
     return losses.cosine_similarity(float32([[1, 0]]), float32([[1e30, 0]]))
 
 @difference("cosine_similarity", "value dtype", keras=[0.0], ours=[-1.0])
 @mended(AS_FLOAT32)
-def vectors_of_length_424_in_float16(losses):
+def long_vectors_in_float16(losses):
     """The square of 300 is infinite in float16; lossbook computes in float32."""
     return losses.cosine_similarity(float16([[1, 1]]), float16([[300, 300]]))
 

@@ -134,7 +134,7 @@ FACTS = {
         labels="amounts, 0 or more",
         output="softplus or exponential, so that it stays above 0",
         trap="A prediction below 0 has no slope: it stays where it is.",
-        proof="a_prediction_below_1e_7_slope",
+        proof="a_prediction_below_the_floor_slope",
     ),
     "huber": Facts(
         low="0",
@@ -188,7 +188,7 @@ FACTS = {
         labels=_CLASS_NUMBERS,
         output="softmax; it takes no logits",
         trap="Keras 3.15.1 broadcasts labels of shape (N, 1) to N × N: pass (N,).",
-        proof="labels_of_shape_B_1",
+        proof="class_numbers_in_a_column",
     ),
     "kl_divergence": Facts(
         low="0",
@@ -251,7 +251,7 @@ FACTS = {
         labels="one-hot rows, shape (N, K)",
         output="linear: a score for each class",
         trap="A lead of 1 is not enough: the true score itself must reach 1.",
-        proof="a_lead_of_3_5",
+        proof="a_wide_lead",
     ),
     "dice": Facts(
         low="0",
