@@ -305,7 +305,7 @@ def card(row):
     about = ", ".join([*row.losses, row.kind, *row.symptoms])
     link = f'<a href="#{row.id}" title="address of this case">#</a>'
     lines = [f"<p><b>{row.title}</b> {link}<br><small>{about}</small></p>", f"<p>{html.escape(row.why)}</p>"]
-    lines.append(f"<pre>{html_code(source(row.run))}</pre>")
+    lines.append(f'<pre style="white-space: pre-wrap; font-size: 0.8em">{html_code(source(row.run))}</pre>')
     results = [*row.theirs.values(), row.ours]
     by_loss = zip(*results, strict=True) if len(row.losses) > 1 else [results]
     names = [[name] for name in row.losses] if len(row.losses) > 1 else [[]]
