@@ -74,13 +74,13 @@ WORST = (
     "class_numbers_in_a_column",
     "logits_passed_as_probabilities",
 )
-"""The ten that hurt first: common, and no error says so."""
+"""The ten that hurt first, being common while no error points at them."""
 
 AS_FLOAT32 = 'y_pred.astype("float32").'
 """A mend that many rows share."""
 
 DIFFERENCES = []
-"""Every known difference, a :class:`Difference` each: the frame first, then loss by loss."""
+"""Every known difference as a :class:`Difference`, the frame first, then loss by loss."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,12 @@ class Difference:
 
     @property
     def id(self):
-        """The name of the function: the row's address."""
+        """The name of the function, which is the row's address."""
         return self.run.__name__
 
     @property
     def title(self):
-        """The name in words: when it happens."""
+        """The name in words, which says when it happens."""
         words = self.id.removesuffix("_slope").replace("_", " ").replace("keras 2", "Keras 2")
         return f"{words[0].upper()}{words[1:]}" + (": slope" if self.id.endswith("_slope") else "")
 
@@ -143,7 +143,7 @@ class Difference:
 
     @property
     def severity(self):
-        """How bad: 3 in :data:`WORST`, 2 a wrong number, 1 a property or an error, 0 a rounding."""
+        """How bad it is, from 3 (in :data:`WORST`) over 2 (wrong) and 1 (to be known) to 0 (a rounding)."""
         if self.id in WORST:
             return 3
         if self.kind in ("refuses", "surprises"):
@@ -333,12 +333,14 @@ def cards(rows):
 
 
 def index(rows):
-    """Write a table of symptoms, with a link to each of the rows that show it."""
+    """Write a table of symptoms, and one line for tf_keras, with a link to each of their rows."""
+    groups = [(tag, words, [row for row in rows if tag in row.symptoms]) for tag, words in SYMPTOMS.items()]
+    groups.append(("tf_keras", "You use Keras 2.", [row for row in rows if "tf_keras" in row.theirs]))
     lines = []
-    for symptom, words in SYMPTOMS.items():
-        links = [f'<a href="#{row.id}">{row.title}</a>' for row in rows if symptom in row.symptoms]
-        folded = f"<details><summary>{len(links)} cases</summary>{'<br>'.join(links)}</details>"
-        lines.append([Html(f"<b>{symptom}</b><br>{words}"), Html(folded)])
+    for tag, words, found in groups:
+        links = "<br>".join(f'<a href="#{row.id}">{row.title}</a>' for row in found)
+        folded = f"<details><summary>{len(found)} cases</summary>{links}</details>"
+        lines.append([Html(f"<b>{tag}</b><br>{words}"), Html(folded)])
     return html_block(html_table(["what you see", "cases"], lines))
 
 
