@@ -138,7 +138,7 @@ FACTS = {
         minimiser="the geometric mean of 1 + y, less 1",
         labels="amounts, 0 or more",
         output="softplus or exponential, so that it stays above 0",
-        trap="A prediction below 0 has no slope: it stays where it is.",
+        trap="A prediction below 0 has no slope, and cannot correct itself.",
         proof="a prediction below 1e-7: slope",
     ),
     "huber": Facts(
