@@ -133,7 +133,7 @@ FACTS = {
         minimiser="the geometric mean of 1 + y, less 1",
         labels="amounts, 0 or more",
         output="softplus or exponential, so that it stays above 0",
-        trap="A prediction below 0 has no slope: it stays where it is.",
+        trap="A prediction below 0 has no slope, and cannot correct itself.",
         proof="a_prediction_below_the_floor_slope",
     ),
     "huber": Facts(

@@ -225,7 +225,8 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
 @gradient_of(
     tversky,
     formula=r"\frac{\partial \ell}{\partial \hat y_j} = \frac{(1 - \ell)\,"
-    r"\bigl( y_j + \alpha\,(1 - y_j) - \beta\,y_j \bigr) - y_j}{N}, \qquad N = \frac{T}{1 - \ell}",
+    r"\bigl( y_j + \alpha\,(1 - y_j) - \beta\,y_j \bigr) - y_j}{N}, \qquad N = T + "
+    r"\alpha \sum_m (1 - y_m)\,\hat y_m + \beta \sum_m y_m\,(1 - \hat y_m) + \varepsilon",
 )
 def tversky_gradient(y_true, y_pred, alpha=0.5, beta=0.5, axis=None, upstream=1.0):
     """Return the slope of the weighted sum of Tversky losses.
