@@ -182,8 +182,8 @@ class MeanAbsoluteError(Loss, function=mean_absolute_error):
 
 
 @loss(
-    formula=r"\ell_i = \frac{1}{D} \sum_j \begin{cases} \tau\,(y_{ij} - \hat y_{ij}) & \hat y_{ij} \le y_{ij} \\ "
-    r"(1 - \tau)\,(\hat y_{ij} - y_{ij}) & \hat y_{ij} > y_{ij} \end{cases}",
+    formula=r"\ell_i = \frac{1}{D} \sum_j \begin{cases} \tau\,(y_{ij} - \hat y_{ij}) & "
+    r"\hat y_{ij} \le y_{ij} \\ (1 - \tau)\,(\hat y_{ij} - y_{ij}) & \hat y_{ij} > y_{ij} \end{cases}",
     source="koenker1978regression",
     aliases=("pinball", "pinball_loss"),
     splits="mean",
