@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 import sync
 import yaml
+from conftest import ROOT, figures_differ
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-from conftest import ROOT, figures_differ
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()

@@ -3,6 +3,7 @@
 import re
 
 from conftest import ROOT
+
 from lossbook import CATALOGUE
 
 REFERENCE = ROOT / "notebooks" / "reference"

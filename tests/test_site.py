@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from browsing import BROWSER, FLAGS, move, needs_browser, plot_of
-
 from conftest import ROOT
 
 SITE = ROOT / "book" / "_build" / "html"

@@ -9,7 +9,6 @@ import sys
 
 import pytest
 import sync
-
 from conftest import ROOT
 
 SOURCES = sync.sources()
