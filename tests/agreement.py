@@ -7,7 +7,8 @@ near a rounding border crosses it, so that no count of digits makes outputs equa
 tolerance, would hide real changes. Here two numbers agree where one such step explains them:
 
 - both are spelled as floating-point numbers, and have one sign;
-- both show four significant digits or more, where a zero dropped at the end still counts;
+- both show four significant digits or more, where a zero dropped at the end still counts (one zero,
+  or any number of them where six digits or more were printed: 0.5 beside 0.50000006);
 - they differ by one unit of the last digit printed, or they are two neighbours of the type computed
   in: float32 where nine digits or fewer are printed, float64 where more are. A number can only be of
   a type that prints it so.
@@ -26,6 +27,7 @@ import nbformat
 import numpy as np
 
 DIGITS = 4  # numbers printed with fewer are exact
+DIGITS_OF_ROUNDING = 6  # from here on a round number, too, is a rounding away from its neighbours
 FLOAT32_DIGITS = 9  # enough for every float32; a number with more is a float64
 NUMBER = re.compile(
     r"(?<![\w.#@/])(?<!\w[-+])(?<!\d[:,])(?<!==)"  # not inside a word, date, time, version or address
@@ -61,10 +63,10 @@ def numbers_agree(stored: str, computed: str) -> bool:
         if last >= 0 and not (has_exponent(stored) and has_exponent(computed)):
             return False  # 1234. is NumPy's way to print a whole number
         digits = [number.adjusted() - last + 1 for number in (a, b)]
-        if min(digits) < DIGITS:
+        spelled = [len(number.as_tuple().digits) for number in (a, b)]  # without zeros dropped
+        if min(digits) < DIGITS or (min(digits) < DIGITS_OF_ROUNDING and min(spelled) < DIGITS - 1):
             return False
-        longest = max(len(number.as_tuple().digits) for number in (a, b))
-        kind = np.float32 if longest <= FLOAT32_DIGITS else np.float64
+        kind = np.float32 if max(spelled) <= FLOAT32_DIGITS else np.float64
         return bool(abs(a - b) <= Decimal(1).scaleb(last) or are_neighbours(a, b, kind))
 
 
