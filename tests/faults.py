@@ -236,20 +236,24 @@ def twin_alone(copy: Copy) -> Part:
 
 @fault("a figure's data changed")
 def figure(copy: Copy) -> Part:
-    """Draw every line 5 percent steeper than it was when the figure was stored."""
+    """Draw every line and dot 5 percent higher than it was when the figure was stored."""
 
-    def steeper(cell: dict) -> None:
-        cell.source = STEEPER + cell.source
+    def higher(cell: dict) -> None:
+        cell.source = HIGHER + cell.source
 
-    place = copy.pick(copy.cells(lambda cell: any("image/png" in o.get("data", {}) for o in cell.outputs)))
-    copy.edit_cell(place, steeper)
+    def has_lines(cell: dict) -> bool:
+        drawn = any("image/png" in out.get("data", {}) for out in cell.outputs)
+        return drawn and bool(re.search(r"\.plot\(|loss_and_slope\(", cell.source))
+
+    place = copy.pick(copy.cells(has_lines))
+    copy.edit_cell(place, higher)
     return copy.part(place)
 
 
-STEEPER = """from matplotlib.lines import Line2D
-def _steeper(line, values, _set=Line2D.set_ydata):
-    _set(line, [1.05 * value for value in values] if len(values) > 2 else values)
-Line2D.set_ydata = _steeper
+HIGHER = """from matplotlib.lines import Line2D
+def _higher(line, values, _set=Line2D.set_ydata):
+    _set(line, [1.05 * value for value in values])
+Line2D.set_ydata = _higher
 """
 
 
