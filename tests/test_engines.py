@@ -25,7 +25,7 @@ def run_python(code, **environment):
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("TF_", "KERAS_", "CUDA_", "ABSL_"))
+        if not name.startswith(("TF_", "KERAS_", "CUDA_", "ABSL_", "LOSSBOOK_"))
     }
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -142,6 +142,7 @@ seen = [os.environ.get(name) for name in ("TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_L
             [([], "GPU")],
         ),
         ({"CUDA_VISIBLE_DEVICES": "0"}, ["0", "3", "tensorflow"], []),
+        ({"LOSSBOOK_ONEDNN": "1"}, ["1", "3", "tensorflow"], [([], "GPU")]),
     ],
 )
 def test_what_is_set_before_tensorflow_loads(tmp_path, environment, seen, hidden):

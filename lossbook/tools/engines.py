@@ -8,7 +8,7 @@ imported it before, it is handed back as it is):
 
 - ``TF_ENABLE_ONEDNN_OPTS`` is set to 0, whatever it was: oneDNN adds numbers in another
   order on every processor, and the book prints eight digits. To keep yours, import
-  tensorflow before lossbook.tools.engines.
+  tensorflow before lossbook.tools.engines, or set ``LOSSBOOK_ONEDNN`` to 1 (``make everywhere`` does).
 - ``TF_CPP_MIN_LOG_LEVEL`` (3) and ``KERAS_BACKEND`` (tensorflow) are set unless you have
   set them.
 - TensorFlow sees the CPU alone, unless you have set ``CUDA_VISIBLE_DEVICES``. Other
@@ -125,7 +125,8 @@ def _import(package):
 
 
 def _prepare_environment():
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # reproducible digits come first
+    onednn = os.environ.get("LOSSBOOK_ONEDNN", "0")  # reproducible digits come first
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = onednn
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
