@@ -28,7 +28,7 @@ PROBE = """
 import glob, json
 import numpy
 found = numpy.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
-from lossbook.engines import tf
+from lossbook.tools.engines import tf
 from tensorflow.python.util import _pywrap_util_port
 tf.matmul(tf.ones((9, 9)), tf.ones((9, 9)))
 names = [open(path).read() for path in glob.glob("/proc/self/task/*/comm")]
