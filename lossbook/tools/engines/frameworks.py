@@ -74,7 +74,7 @@ class Engine:
 
     A new engine gives `name`, `packages` and `losses`. For gradients and masks it also says how
     its tensors are made (``tensor(array)``), masked (``masked(tensor, mask)``) and differentiated
-    (``slope(call, tensor)``), and for :func:`~lossbook.tools.engines.attempts.outcomes` what code finds in its world
+    (``slope(call, tensor)``), and for ``outcomes`` what code finds in its world
     (``names()``). Then it is entered in :data:`ENGINES`.
 
     Attributes
