@@ -1,6 +1,6 @@
 """One loss, several engines, one table: value, gradient, and how far apart they are."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
@@ -72,18 +72,10 @@ class EngineRow:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Comparison:
-    """Lossbook beside other engines; prints and displays as a table.
+    """Lossbook beside other engines; prints and displays as a table."""
 
-    Attributes
-    ----------
-    rows : list of EngineRow
-        Lossbook first, then the engines in the order asked.
-    digits : int
-        Significant digits shown of a float64 value.
-    """
-
-    rows: list = field(default_factory=list)
-    digits: int = 8
+    rows: list  # of EngineRow: lossbook first, then the engines in the order asked
+    digits: int = 8  # significant, shown of a float64 value
 
     def row(self, engine):
         """Return the row of one engine.
@@ -227,15 +219,13 @@ def compare(
     if engines is None:
         engines = [name for name in DEFAULT if engine(name).installed]
     given = (loss, y_true, y_pred, sample_weight, mask)
-
     ours = _lossbook_row(*given, dtype, parameters)
-
-    data = (y_true, y_pred) if dtype is None else (as_array(y_true, dtype), as_array(y_pred, dtype))
 
     @cache
     def lossbook_in(wanted):
         if wanted == ours.dtype or wanted not in ROUNDING:
             return ours
+        data = (y_true, y_pred) if dtype is None else (as_array(y_true, dtype), as_array(y_pred, dtype))
         return _lossbook_row(loss, *data, sample_weight, mask, wanted, parameters)
 
     options = {"dtype": dtype, "as_lists": as_lists, **parameters}

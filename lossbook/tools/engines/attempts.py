@@ -5,7 +5,7 @@ import builtins
 import contextlib
 import io
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lossbook.tools.engines.frameworks import DEFAULT, engines_of, plain
 from lossbook.tools.engines.loading import is_installed, missing_text
@@ -20,25 +20,15 @@ HEADERS = ["engine", "what comes out"]
 class Outcome:
     """What came out of a piece of code: a value, or an error in one line.
 
-    Attributes
-    ----------
-    value : object
-        NumPy or Python; None after an error.
-    error : str or None
-        ``"ValueError: the first line of its message"``.
-    stage : str
-        ``"syntax"``: it does not compile. ``"run"``: it raised. ``"done"``: it ran.
-    printed : str
-        What it printed.
-    warnings : tuple of str
-        The warnings it gave, each once.
+    The `value` is NumPy or Python; `error` reads ``"ValueError: the first line of its message"``;
+    `stage` is ``"syntax"`` where it does not compile, ``"run"`` where it raised, else ``"done"``.
     """
 
     value: object = None
     error: str = None
     stage: str = "done"
     printed: str = ""
-    warnings: tuple = ()
+    warnings: tuple = ()  # each once
 
     @property
     def ok(self):
@@ -59,18 +49,10 @@ class Outcome:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Outcomes:
-    """What came out of the same code in several worlds; prints and displays as a table.
+    """What came out of the same code in several worlds; prints and displays as a table."""
 
-    Attributes
-    ----------
-    outcomes : dict
-        An :class:`Outcome` for each engine's name.
-    digits : int
-        Significant digits shown.
-    """
-
-    outcomes: dict = field(default_factory=dict)
-    digits: int = 8
+    outcomes: dict  # an Outcome for each engine's name
+    digits: int = 8  # significant, shown
 
     @property
     def values(self):

@@ -15,23 +15,7 @@ from lossbook.tools.engines.legacy import LEGACY_TENSORFLOW, legacy_import
 from lossbook.tools.engines.loading import is_installed, load, versions_of
 from lossbook.tools.render import one_line
 
-__all__ = [
-    "DEFAULT",
-    "ENGINES",
-    "SHORT_NAMES",
-    "Bound",
-    "Engine",
-    "KerasEngine",
-    "LegacyKerasEngine",
-    "NotInEngine",
-    "as_array",
-    "available",
-    "check_call",
-    "engine",
-    "engines_of",
-    "name_of",
-    "plain",
-]
+__all__ = ["DEFAULT", "ENGINES", "Engine", "KerasEngine", "NotInEngine", "available", "engine"]
 
 DEFAULT = ("tf.keras", "tf_keras")
 """The engines a comparison asks when none are named."""
@@ -52,21 +36,11 @@ class NotInEngine(LookupError):
 
 
 class Bound(NamedTuple):
-    """A loss as one engine has it.
+    """A loss as one engine has it."""
 
-    Attributes
-    ----------
-    attribute : str
-        Where the engine keeps it, such as ``"tf.keras.losses.mse"``.
-    call : callable
-        ``call(y_true, y_pred, **weights)`` in the engine's own tensors.
-    dtype : str or None
-        The floating type that inputs are cast to first; None leaves them alone.
-    """
-
-    attribute: str
-    call: callable
-    dtype: str | None = None
+    attribute: str  # where the engine keeps it, such as "tf.keras.losses.mse"
+    call: callable  # call(y_true, y_pred, **weights) in the engine's own tensors
+    dtype: str | None = None  # the floating type that inputs are cast to first
 
 
 class Engine:
@@ -77,25 +51,13 @@ class Engine:
     (``slope(call, tensor)``), and for ``outcomes`` what code finds in its world
     (``names()``). Then it is entered in :data:`ENGINES`.
 
-    Attributes
-    ----------
-    name : str
-        How readers call it.
-    packages : tuple of str
-        The top-level packages it needs.
-    losses : module
-        Where it keeps its losses.
-    reductions : tuple of str, optional
-        Those it has; None where it has all of lossbook's.
-    importer : callable, optional
-        What ``import`` does in its world; None is Python's own.
     """
 
-    name = ""
-    packages = ()
-    losses = None
-    reductions = None
-    importer = None
+    name = ""  # how readers call it
+    packages = ()  # the top-level packages it needs
+    losses = None  # the module of its losses
+    reductions = None  # those it has; None where it has all of lossbook's
+    importer = None  # what ``import`` does in its world; None is Python's own
 
     @property
     def installed(self):
@@ -188,13 +150,7 @@ class Engine:
         return self.bind(loss, dtype, **parameters), weights
 
     def find(self, name):
-        """Find a class or function by lossbook's name, or by the short name the engine keeps it under.
-
-        Returns
-        -------
-        tuple of (str, object) or None
-            The name it was found under, and what was found; None where the engine lacks it.
-        """
+        """Find a class or function by lossbook's name: the engine's name for it and itself, or None."""
         for attribute in (name, SHORT_NAMES.get(name)):
             if attribute and hasattr(self.losses, attribute):
                 return attribute, getattr(self.losses, attribute)
@@ -205,12 +161,7 @@ class Engine:
         return None
 
     def bind(self, loss, dtype=None, **parameters):
-        """Build the engine's own form of a loss; arguments and errors are those of :meth:`value`.
-
-        Returns
-        -------
-        Bound
-        """
+        """Build the engine's own form of a loss; arguments and errors are those of :meth:`value`."""
         check_call(loss, parameters)
         found = self.find(name_of(loss))
         if found is None:
@@ -227,12 +178,10 @@ class Engine:
         dtype = dtype or getattr(loss, "dtype", None)
         dtype = None if dtype is None else as_dtype(dtype).name
         if not isinstance(loss, Loss):
-            needed = [
-                name for name in ours if name in known and known[name].default is inspect.Parameter.empty
-            ]
-            return Bound(
-                path, partial(theirs, **{name: ours[name].default for name in needed} | given), dtype
-            )
+            for name in ours.keys() & known.keys():
+                if known[name].default is inspect.Parameter.empty:
+                    given.setdefault(name, ours[name].default)
+            return Bound(path, partial(theirs, **given), dtype)
         if self.reductions and loss.reduction not in self.reductions:
             raise ValueError(
                 f"{self.name} has no reduction={loss.reduction!r}: it has {', '.join(self.reductions)}"
@@ -352,12 +301,7 @@ def engines_of(names):
 
 
 def available():
-    """List the names of the engines installed here; none is imported.
-
-    Returns
-    -------
-    list of str
-    """
+    """List the names of the engines installed here; none is imported."""
     return [name for name, engine in ENGINES.items() if engine.installed]
 
 
@@ -370,14 +314,7 @@ def name_of(loss):
 
 
 def check_call(loss, parameters, sample_weight=None, mask=None):
-    """Check that a loss is one, and that it is given what it can take beside the data.
-
-    Raises
-    ------
-    TypeError
-        If `loss` is neither object nor function, parameters stand beside an object, or
-        weights or a mask beside a function.
-    """
+    """Raise TypeError where a loss is none, or is given what it cannot take beside the data."""
     if isinstance(loss, Loss):
         if parameters:
             raise TypeError(
@@ -412,20 +349,12 @@ def _settings_of(loss, cls):
 def as_array(given, dtype=None):
     """Turn a list or a number into the array a framework would make of it; leave all else alone.
 
-    Parameters
-    ----------
-    given : array_like
-        Fractions in a list become float32, unless `dtype` says otherwise.
-    dtype : str, optional
-        The floating type that floating numbers are cast to, arrays included.
+    Fractions become float32, or `dtype` where it is given; then those of arrays too.
 
-    Examples
-    --------
     >>> as_array([0.5, 1]).dtype, as_array([1, 2]).dtype.kind, as_array(np.zeros(2)).dtype
     (dtype('float32'), 'i', dtype('float64'))
     """
-    listed = isinstance(given, (list, tuple, int, float))
-    if dtype is None and not listed:
+    if dtype is None and not isinstance(given, (list, tuple, int, float)):
         return given
     array = np.asarray(given)
     return array.astype(as_dtype(dtype or "float32")) if is_float(array.dtype) else array

@@ -70,13 +70,7 @@ def is_installed(package):
 
 
 def missing_text(package):
-    """Say what brings a package that is not there.
-
-    Examples
-    --------
-    >>> missing_text("tf_keras")
-    'tf_keras is not installed: pip install tf_keras'
-    """
+    """Say what brings a package that is not there."""
     return f"{package} is not installed: pip install {package}"
 
 
