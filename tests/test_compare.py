@@ -1,6 +1,7 @@
 """The table of lossbook beside other engines."""
 
 import inspect
+import itertools
 import re
 import sys
 from functools import partial
@@ -377,3 +378,73 @@ def test_names_stay_whole_where_every_row_is_an_error():
     assert max(map(len, lines)) <= 100
     for engine in ("lossbook", *ALL):
         assert f'<th scope="row" align="left">{engine}</th><td colspan="4">' in table._repr_html_()
+
+
+# --- PyTorch and Optax ------------------------------------------------------------------------
+
+TRANSLATED = ["torch", "optax"]
+
+
+@pytest.mark.parametrize("engine", TRANSLATED)
+@pytest.mark.parametrize("name", list(lossbook.CATALOGUE))
+def test_a_convention_alone_makes_no_difference(name, engine):
+    """Value and slope in both forms, with reductions and weights, in two types, over all cases."""
+    spec, world = lossbook.CATALOGUE[name], engines.engine(engine)
+    if world.find(name) is None:
+        pytest.skip(f"{engine} has no {name}")
+    if not world.installed:
+        pytest.skip(f"{engine} is not installed")
+    for draw, shapes, settings in CASES[name]:
+        labels, predictions = draw(np.random.default_rng(3), shapes[0])
+        options = {"engines": engine, "dtype": "float64"}
+        tables = [compare(spec.function, labels, predictions, **options, **settings)]
+        values = tables[0].value("lossbook")
+        weights = np.arange(1.0, 1.0 + values.size).reshape(values.shape)
+        for reduction, weight in itertools.product(["sum_over_batch_size", "sum", "none"], [None, weights]):
+            loss = spec.cls(**settings, reduction=reduction)
+            tables.append(compare(loss, labels, predictions, weight, **options))
+        for table in tables:
+            assert table.agrees(1e-13), table
+            assert repr(table).splitlines()[-1] == f"{engine}: {table.rows[1].translation}"
+        coarse = compare(spec.function, labels, predictions, engines=engine, dtype="float32", **settings)
+        assert coarse.agrees(1e-5) and [row.dtype for row in coarse.rows] == ["float32"] * 2, coarse
+
+
+@pytest.mark.parametrize("engine", TRANSLATED)
+def test_translations_speak_of_losses_and_parameters_that_there_are(engine):
+    world = engines.engine(engine)
+    written = {
+        name: form
+        for name, form in vars(world.forms).items()
+        if inspect.isfunction(form) and form.__module__ == world.forms.__name__
+    }
+    assert set(written) < set(lossbook.CATALOGUE) and len(written) == 10
+    for name, form in written.items():
+        theirs, ours = inspect.signature(form).parameters, lossbook.CATALOGUE[name].parameters
+        settings = list(theirs)[list(theirs).index("y_pred") + 1 :]
+        assert [(key, theirs[key].default) for key in settings] == [(k, ours[k].default) for k in settings]
+        path, found = world.find(lossbook.CATALOGUE[name].cls.__name__)
+        assert found is form and path.startswith(world.path)
+        assert path.rpartition(".")[2] in world.translation(lossbook.CATALOGUE[name].function)
+
+
+def test_the_translation_is_what_runs():
+    huber = lossbook.Huber(delta=2.0, reduction="sum")
+    torch, optax = engines.engine("torch"), engines.engine("optax")
+    called = 'F.huber_loss(y_pred, y_true, delta=delta, reduction="none").mean(-1)'
+    assert torch.translation(lossbook.huber) == called
+    assert torch.translation(huber) == f"{called}.sum()"
+    assert torch.translation(lossbook.Huber(), [1.0]) == f"({called} * sample_weight).mean()"
+    sparse = lossbook.SparseCategoricalCrossentropy(ignore_class=1)
+    assert optax.translation(sparse).endswith("0.0, cost).sum() / (y_true != 1).sum()")
+
+
+@pytest.mark.parametrize("engine", TRANSLATED)
+def test_without_the_library_its_row_says_what_to_install(monkeypatch, engine):
+    monkeypatch.setitem(sys.modules, engine, None)
+    table = compare("huber", y_true, y_pred, engines=engine)
+    assert table.errors == {engine: f"ImportError: {engine} is not installed: pip install {engine}"}
+    assert engine not in engines.available()
+    assert compare("dice", y_true, y_pred, engines=engine).errors == {engine: f"not in {engine}"}
+    masked = compare(lossbook.Huber(), y_true, y_pred, mask=[True, False, True], engines=engine)
+    assert masked.errors[engine].startswith(("TypeError: Received mask", "ImportError"))

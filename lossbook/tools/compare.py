@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache, partial
+from html import escape
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from lossbook.base import Loss
 from lossbook.registry import CATALOGUE, get, spec_of
 from lossbook.tools.engines import DEFAULT, ENGINES, Outcome, attempt, engine
 from lossbook.tools.engines.frameworks import SHORT_NAMES, as_array, check_call, engines_of, name_of
-from lossbook.tools.render import html_block, html_table, one_line, text_table
+from lossbook.tools.render import Html, html_block, html_table, one_line, text_table
 
 __all__ = ["Comparison", "EngineRow", "compare"]
 
@@ -55,6 +56,8 @@ class EngineRow:
         Whether the engine has no such loss.
     reference : EngineRow or None
         What lossbook gives in that type, which the differences are taken from.
+    translation : str
+        How the loss was put in the words of an engine whose conventions are not Keras's.
     """
 
     engine: str
@@ -68,6 +71,7 @@ class EngineRow:
     gradient_error: str = None
     absent: bool = False
     reference: object = None
+    translation: str = ""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -146,11 +150,15 @@ class Comparison:
     def _cells(self):
         return [_cells_of(row, self.digits) for row in self.rows]
 
+    def _notes(self):
+        return [f"{row.engine}: {row.translation}" for row in self.rows if row.translation]
+
     def __repr__(self):
-        return text_table(HEADERS, self._cells())
+        return "\n".join([text_table(HEADERS, self._cells()), *self._notes()])
 
     def _repr_html_(self):
-        return html_block(html_table(HEADERS, self._cells(), row_headers=True))
+        notes = [Html(f"<p><code>{escape(note)}</code></p>") for note in self._notes()]
+        return html_block(html_table(HEADERS, self._cells(), row_headers=True), *notes)
 
 
 def compare(
@@ -317,7 +325,7 @@ def _engine_row(world, given, options, lossbook_in):
     ours = lossbook_in(_type_of(value.value))
     return EngineRow(
         world.name,
-        f"{world.name}.losses.{found.value[0]}",
+        found.value[0],
         value=value.value,
         gradient=slope.value,
         dtype=_type_of(value.value),
@@ -326,6 +334,7 @@ def _engine_row(world, given, options, lossbook_in):
         error=value.error,
         gradient_error=slope.error,
         reference=ours,
+        translation=world.translation(given[0], given[3]),
     )
 
 

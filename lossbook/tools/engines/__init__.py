@@ -1,4 +1,4 @@
-"""TensorFlow, Keras 3 and tf_keras behind one call: their losses, and code that runs in their worlds.
+"""Keras 3, tf_keras, PyTorch and Optax behind one call: their losses, and code that runs in their worlds.
 
 ``from lossbook.tools.engines import tf, keras, tf_keras`` gives the three modules. Importing
 ``lossbook.tools.engines`` itself loads none of them.
@@ -6,6 +6,8 @@
 
 from lossbook.tools.engines.attempts import Outcome, Outcomes, attempt, outcomes
 from lossbook.tools.engines.frameworks import DEFAULT, ENGINES, Engine, NotInEngine, available, engine
+from lossbook.tools.engines.in_optax import OptaxEngine
+from lossbook.tools.engines.in_torch import TorchEngine
 from lossbook.tools.engines.loading import load
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "engine",
     "outcomes",
 ]
+
+ENGINES.update({new.name: new for new in (TorchEngine(), OptaxEngine())})
 
 MODULES = {"tf": "tensorflow", "keras": "keras", "tf_keras": "tf_keras"}
 """What ``from lossbook.tools.engines import …`` can give, and the package behind it."""

@@ -149,7 +149,7 @@ def _in_world(code, world, imports, names):
         return Outcome(error=f"ImportError: {missing_text(missing)}", stage="run")
     found = world.names()  # loads it, quietly, even where the code is to import it itself
     if callable(code):
-        return _attempt(lambda **given: code(found["keras"], **given), names)
+        return _attempt(lambda **given: code(found.get("keras", world.losses), **given), names)
     return _attempt(code, {**found, **names} if imports else names, world.importer)
 
 

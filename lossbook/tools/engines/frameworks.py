@@ -1,7 +1,9 @@
 """The engines: frameworks that compute lossbook's losses by their own classes and functions."""
 
+import contextlib
 import inspect
 import os
+import re
 import sys
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +16,7 @@ from lossbook.registry import CATALOGUE, own_parameters
 from lossbook.tools.engines.legacy import LEGACY_TENSORFLOW, legacy_import
 from lossbook.tools.engines.loading import is_installed, load, versions_of
 from lossbook.tools.render import one_line
+from lossbook.tools.show import source
 
 __all__ = ["DEFAULT", "ENGINES", "Engine", "KerasEngine", "NotInEngine", "available", "engine"]
 
@@ -112,7 +115,8 @@ class Engine:
             y_true, y_pred = as_array(y_true, bound.dtype), as_array(y_pred, bound.dtype)
         if mask is not None:
             y_pred = self.masked(self.tensor(y_pred), mask)
-        return np.asarray(plain(bound.call(y_true, y_pred, **weights)))[()]
+        with self.context():
+            return np.asarray(plain(bound.call(y_true, y_pred, **weights)))[()]
 
     def gradient(
         self, loss, y_true, y_pred, sample_weight=None, mask=None, *, dtype=None, as_lists=False, **parameters
@@ -138,7 +142,8 @@ class Engine:
             point = point if mask is None else self.masked(point, mask)
             return bound.call(y_true, point, **weights)
 
-        return plain(self.slope(call, self.tensor(y_pred)))
+        with self.context():
+            return plain(self.slope(call, self.tensor(y_pred)))
 
     def value_and_gradient(self, *given, **options):
         """Return :meth:`value` and :meth:`gradient` as a pair."""
@@ -150,10 +155,10 @@ class Engine:
         return self.bind(loss, dtype, **parameters), weights
 
     def find(self, name):
-        """Find a class or function by lossbook's name: the engine's name for it and itself, or None."""
+        """Find a class or function by lossbook's name: its path in the engine and itself, or None."""
         for attribute in (name, SHORT_NAMES.get(name)):
             if attribute and hasattr(self.losses, attribute):
-                return attribute, getattr(self.losses, attribute)
+                return f"{self.name}.losses.{attribute}", getattr(self.losses, attribute)
         return None
 
     def counterpart(self, loss):
@@ -162,11 +167,26 @@ class Engine:
 
     def bind(self, loss, dtype=None, **parameters):
         """Build the engine's own form of a loss; arguments and errors are those of :meth:`value`."""
+        path, theirs, given, dtype = self._matched(loss, dtype, parameters)
+        known = inspect.signature(theirs).parameters
+        if not isinstance(loss, Loss):
+            for name, parameter in own_parameters(loss).items():
+                if name in known and known[name].default is inspect.Parameter.empty:
+                    given.setdefault(name, parameter.default)
+            return Bound(path, partial(theirs, **given), dtype)
+        typed = {"dtype": dtype} if dtype and "dtype" in known else {}
+        return Bound(path, theirs(**given, **typed, reduction=loss.reduction), dtype)
+
+    def _matched(self, loss, dtype, parameters):
+        """Find the engine's own form, and of the settings those that it knows."""
         check_call(loss, parameters)
         found = self.find(name_of(loss))
         if found is None:
             raise NotInEngine(f"{name_of(loss)} is not in {self.name}")
-        path, theirs = f"{self.name}.losses.{found[0]}", found[1]
+        path, theirs = found
+        if isinstance(loss, Loss) and self.reductions and loss.reduction not in self.reductions:
+            had = ", ".join(map(str, self.reductions))
+            raise ValueError(f"{self.name} has no reduction={loss.reduction!r}: it has {had}")
         function = loss.function if isinstance(loss, Loss) else loss
         ours = own_parameters(function) if function else {}
         known = inspect.signature(theirs).parameters
@@ -176,18 +196,75 @@ class Engine:
                 raise TypeError(f"{path} has no parameter {name!r}")
         given = {name: value for name, value in given.items() if name in known}
         dtype = dtype or getattr(loss, "dtype", None)
-        dtype = None if dtype is None else as_dtype(dtype).name
-        if not isinstance(loss, Loss):
-            for name in ours.keys() & known.keys():
-                if known[name].default is inspect.Parameter.empty:
-                    given.setdefault(name, ours[name].default)
-            return Bound(path, partial(theirs, **given), dtype)
-        if self.reductions and loss.reduction not in self.reductions:
-            raise ValueError(
-                f"{self.name} has no reduction={loss.reduction!r}: it has {', '.join(self.reductions)}"
-            )
-        typed = {"dtype": dtype} if dtype and "dtype" in known else {}
-        return Bound(path, theirs(**given, **typed, reduction=loss.reduction), dtype)
+        return path, theirs, given, None if dtype is None else as_dtype(dtype).name
+
+    def translation(self, loss, sample_weight=None):
+        """Write how a loss is put in the engine's own words, where it is not Keras's."""
+        return ""
+
+    def context(self):
+        """Give a context manager to compute in."""
+        return contextlib.nullcontext()
+
+
+class TranslatedEngine(Engine):
+    """A library whose conventions are not Keras's: arguments, reduction and scale are translated.
+
+    A new one gives a module of `forms`, functions under lossbook's names, the `libraries` that they
+    get, and its `path`.
+    """
+
+    reductions = ("sum_over_batch_size", "mean", "sum", "none", None)
+    forms = None
+    path = ""
+    libraries = ()
+
+    def find(self, name):
+        """Find a translation by lossbook's name: the path of what it calls and itself, or None."""
+        for spec in CATALOGUE.values():
+            form = getattr(self.forms, spec.name, None)
+            if form and name in (spec.name, spec.cls.__name__):
+                called = re.search(r"\b(?:F|optax)\.(\w+)", source(form))[1]
+                return f"{self.path}.{called}", form
+        return None
+
+    def translation(self, loss, sample_weight=None):
+        """Write how a loss is put in the engine's own words, up to its reduction."""
+        body = source(self.find(name_of(loss))[1]).partition("):\n")[2]
+        *steps, result = re.sub(r"\n\s+(?=\S)", "\n", body).strip().split("\n")
+        result = result.removeprefix("return ")
+        result = result if sample_weight is None else f"({result} * sample_weight)"
+        ignored = getattr(loss, "parameters", {}).get("ignore_class")
+        mean = ".mean()" if ignored is None else f".sum() / (y_true != {ignored}).sum()"
+        reduced = {"sum": ".sum()", "none": "", None: ""}.get(getattr(loss, "reduction", None), mean)
+        return "; ".join([*steps, result + reduced])
+
+    def bind(self, loss, dtype=None, **parameters):
+        """Put a loss in the engine's own words; arguments and errors are those of :meth:`value`."""
+        path, form, given, dtype = self._matched(loss, dtype, parameters)
+        reduction = getattr(loss, "reduction", None)
+        ignored = given.get("ignore_class")
+
+        def call(y_true, y_pred, sample_weight=None):
+            y_pred = self.tensor(y_pred)
+            y_true = self.tensor(y_true, like=y_pred)
+            values = form(*self.libraries, y_true, y_pred, **given)
+            if sample_weight is not None:
+                values = values * self.tensor(sample_weight, like=y_pred).reshape(values.shape)
+            if reduction in ("none", None):
+                return values
+            count = int(np.prod(values.shape)) if ignored is None else (y_true != ignored).sum()
+            return values.sum() if reduction == "sum" else values.sum() / count
+
+        return Bound(path, call, dtype)
+
+    def masked(self, tensor, mask):
+        """Refuse a mask: only tensors of Keras carry one."""
+        raise TypeError(f"Received mask; {self.name} has none. Use a sample_weight of 0 where it hides.")
+
+    def names(self):
+        """Give the names that code finds when it runs in this engine's world."""
+        return {package: load(package) for package in self.packages}
 
 
 class KerasEngine(Engine):
