@@ -14,7 +14,7 @@ from lossbook.arrays import as_dtype, is_float
 from lossbook.base import Loss
 from lossbook.registry import CATALOGUE, own_parameters
 from lossbook.tools.engines.legacy import LEGACY_TENSORFLOW, legacy_import
-from lossbook.tools.engines.loading import is_installed, load, versions_of
+from lossbook.tools.engines.loading import is_installed, load, missing_text, versions_of
 from lossbook.tools.render import one_line
 from lossbook.tools.show import source
 
@@ -115,7 +115,7 @@ class Engine:
             y_true, y_pred = as_array(y_true, bound.dtype), as_array(y_pred, bound.dtype)
         if mask is not None:
             y_pred = self.masked(self.tensor(y_pred), mask)
-        with self.context():
+        with self.context(y_pred):
             return np.asarray(plain(bound.call(y_true, y_pred, **weights)))[()]
 
     def gradient(
@@ -142,7 +142,7 @@ class Engine:
             point = point if mask is None else self.masked(point, mask)
             return bound.call(y_true, point, **weights)
 
-        with self.context():
+        with self.context(y_pred):
             return plain(self.slope(call, self.tensor(y_pred)))
 
     def value_and_gradient(self, *given, **options):
@@ -202,8 +202,8 @@ class Engine:
         """Write how a loss is put in the engine's own words, where it is not Keras's."""
         return ""
 
-    def context(self):
-        """Give a context manager to compute in."""
+    def context(self, y_pred):
+        """Give a context manager to compute in, with these predictions."""
         return contextlib.nullcontext()
 
 
@@ -242,6 +242,9 @@ class TranslatedEngine(Engine):
     def bind(self, loss, dtype=None, **parameters):
         """Put a loss in the engine's own words; arguments and errors are those of :meth:`value`."""
         path, form, given, dtype = self._matched(loss, dtype, parameters)
+        for package in self.packages:
+            if not is_installed(package):
+                raise ImportError(missing_text(package), name=package)
         reduction = getattr(loss, "reduction", None)
         ignored = given.get("ignore_class")
 

@@ -29,9 +29,9 @@ class OptaxEngine(TranslatedEngine):
         """What the translations get."""
         return load("optax"), load("jax").numpy
 
-    def context(self):
-        """JAX cuts numbers to 32 bits unless told otherwise."""
-        return load("jax").enable_x64(True)
+    def context(self, y_pred):
+        """Let JAX have 64 bits where the predictions do; it cuts them to 32 unless told otherwise."""
+        return load("jax").enable_x64(getattr(y_pred, "dtype", None) == np.float64)
 
     def tensor(self, given, like=None):
         """Turn an array into JAX's; labels take the type of the predictions."""
