@@ -23,7 +23,7 @@ from lossbook.book.differences import (
     same,
     slope,
 )
-from lossbook.tools.engines import get, tf
+from lossbook.tools.engines import tf
 
 F = np.float32
 NAMES = {"tf_keras", "tf.keras.losses", "get_config", "alpha", "delta"}  # words that begin a sentence small
@@ -37,7 +37,7 @@ each_row = pytest.mark.parametrize("row", DIFFERENCES, ids=lambda row: row.id)
     [pytest.param(row, engine, id=f"{engine}-{row.id}") for row in DIFFERENCES for engine in row.theirs],
 )
 def test_the_engine_gives_what_the_row_says(row, engine):
-    measured = evaluate(row, get(engine).losses)
+    measured = evaluate(row, engine(engine).losses)
     assert same(measured, row.theirs[engine]), (
         f"{engine} now gives {measured}, no longer {row.theirs[engine]}"
     )
