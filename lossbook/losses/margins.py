@@ -288,7 +288,7 @@ def categorical_hinge(y_true, y_pred):
     rival = ((1.0 - y_true) * y_pred).max(axis=-1)  # best wrong score, at least 0
     lead = own - rival  # rounded
     lost = own - lead - rival  # what the rounding took
-    shortfall = 1.0 - lead + lost  # what is missing to a lead of 1
+    shortfall = 1.0 - lead - lost  # what is missing to a lead of 1
     value = np.maximum(shortfall, 0.0)  # nothing beyond that lead
     return value
 
@@ -332,7 +332,7 @@ def categorical_hinge_gradient(y_true, y_pred):
     pull = share * (1.0 - y_true) - y_true  # rival down, true class up
     lead = own - rival  # rounded
     lost = own - lead - rival  # what the rounding took
-    shortfall = 1.0 - lead + lost  # what is missing to a lead of 1
+    shortfall = 1.0 - lead - lost  # what is missing to a lead of 1
     slope = np.where(shortfall < 0.0, 0.0, pull)  # no pull beyond the lead
     return slope
 
