@@ -241,7 +241,7 @@ ROWS = [
     Row("binary_focal_crossentropy", labelled_logits, {"gamma": 0.1, **LOGITS}, bound=6.0),
     Row("categorical_focal_crossentropy", one_hot_shares, bound=8.0),  # the square of a rounded share
     Row("categorical_focal_crossentropy", one_hot_certain, bound=8.0, note="nearly certain"),
-    Row("categorical_focal_crossentropy", one_hot_certain, {"alpha": 1.0, "gamma": 0.1}, note="nearly certain"),
+    Row("categorical_focal_crossentropy", one_hot_certain, {"alpha": 1.0, "gamma": 0.1}, note="certain"),
     Row("categorical_focal_crossentropy", soft_shares, slope_unit="row", note="soft labels"),
     Row("categorical_focal_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
     Row("categorical_focal_crossentropy", soft_logits, LOGITS, "logits", "path", note="soft labels"),
@@ -250,8 +250,10 @@ ROWS = [
     Row("categorical_hinge", class_scores),
     Row("categorical_hinge", near_margins, note="near a lead of 1"),
     Row("dice", regions, REGION, value_unit="1", slope_unit="row"),
-    *(Row("tversky", regions, {"alpha": a, "beta": b, **REGION}, value_unit="1", slope_unit="row")
-      for a, b in [(0.3, 0.7), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]),
+    *(
+        Row("tversky", regions, {"alpha": a, "beta": b, **REGION}, value_unit="1", slope_unit="row")
+        for a, b in [(0.3, 0.7), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
+    ),
     Row("cosine_similarity", vectors, value_unit="1", slope_unit="turn"),
     Row("circle", embeddings, value_unit="distance", slope_unit="distance", share=0.1),
     Row("ctc", recordings, value_unit="1", slope_unit="path", share=0.2),

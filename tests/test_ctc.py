@@ -74,7 +74,9 @@ def test_lengths_agree_with_keras(seed):
             logit_lengths.astype("int32"), mask_index=0,
         )  # fmt: skip
     slope = tape.gradient(theirs, point).numpy()
-    np.testing.assert_allclose(ctc(labels, logits, logit_lengths, label_lengths), theirs.numpy(), rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(
+        ctc(labels, logits, logit_lengths, label_lengths), theirs.numpy(), rtol=2e-5, atol=2e-5
+    )
     np.testing.assert_allclose(
         ctc_gradient(labels, logits, logit_lengths, label_lengths), slope, rtol=0, atol=2e-5
     )

@@ -189,7 +189,9 @@ def test_at_gamma_0_a_focal_loss_is_cross_entropy_to_the_last_bit(name, from_log
         y_pred = np.where(rng.random(shape) < 0.2, rng.choice([-800.0, -90, 90, 800], shape), y_pred)
     else:
         tiny = np.finfo(dtype).smallest_subnormal
-        y_pred = np.where(rng.random(shape) < 0.2, rng.choice([0, 1, tiny, 1e-40, 1e-7, 1 - 1e-7], shape), y_pred)
+        y_pred = np.where(
+            rng.random(shape) < 0.2, rng.choice([0, 1, tiny, 1e-40, 1e-7, 1 - 1e-7], shape), y_pred
+        )
         y_pred[:, 0] += 0.1 * (y_pred.sum(axis=-1) < 1e-6)
     y_pred = y_pred.astype(dtype)
     alpha = {} if name.startswith("binary") else {"alpha": 1.0}
@@ -257,7 +259,9 @@ def extremes(name, shape):
         ]
     numbers = np.arange(np.prod(rows)).reshape(rows) % width
     hot = np.eye(width)[numbers]
-    labels = [numbers] if "sparse" in name or "generalized" in name else [hot, 2 * hot - 1, 0 * hot, 0 * hot + 1]
+    labels = (
+        [numbers] if "sparse" in name or "generalized" in name else [hot, 2 * hot - 1, 0 * hot, 0 * hot + 1]
+    )
     if name == "circle":
         labels = [numbers, 0 * numbers]
     certain = np.where(hot > 0, np.inf, -np.inf)
@@ -269,7 +273,9 @@ def extremes(name, shape):
 @pytest.mark.parametrize(("spec", "settings"), list(plain_cases()))
 def test_a_loss_of_nothing_is_plus_0(spec, settings, dtype):
     zeros = 0
-    for shape in [(2, 4, 3)] if spec.name == "ctc" else [(4, 3), (3, 1), (3000, 3)][: 1 if spec.name in BATCHES else 3]:
+    for shape in (
+        [(2, 4, 3)] if spec.name == "ctc" else [(4, 3), (3, 1), (3000, 3)][: 1 if spec.name in BATCHES else 3]
+    ):
         for y_true, y_pred in extremes(spec.name, shape):
             with np.errstate(all="ignore"):
                 try:
@@ -280,5 +286,7 @@ def test_a_loss_of_nothing_is_plus_0(spec, settings, dtype):
             for one in (value, reduced):
                 assert not (np.signbit(one) & (one == 0)).any()
             zeros += np.sum(value == 0)
-    reaches_0 = spec.name in ("poisson", "kl_divergence", "dice", "tversky") or settings.get("from_logits") is False
+    reaches_0 = (
+        spec.name in ("poisson", "kl_divergence", "dice", "tversky") or settings.get("from_logits") is False
+    )
     assert zeros or reaches_0  # the others never do, for an epsilon

@@ -112,7 +112,7 @@ def binary_focal_crossentropy(
         Labels 0 or 1, or probabilities between.
     y_pred : array_like, shape (..., D)
         Probabilities of a 1, held between 1e-7 and 1 - 1e-7 inside the logarithm; with
-        `from_logits`, log-odds.
+        `from_logits`, log-odds, infinite ones too.
     apply_class_balancing : bool
         Whether `alpha` counts at all.
     alpha : float
@@ -279,7 +279,7 @@ def categorical_focal_crossentropy(
         One-hot labels, or any probabilities of the K classes.
     y_pred : array_like, shape (..., K)
         Probabilities, scaled to sum to 1 and then held between 1e-7 and 1 - 1e-7;
-        with `from_logits`, scores.
+        with `from_logits`, scores; one of minus infinity rules its class out.
     alpha : float or list of float
         The weight of every class, or K weights. It always counts, also at a `gamma` of 0.
     gamma : float

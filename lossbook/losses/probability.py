@@ -374,7 +374,7 @@ def log_softmax(logits, axis=-1):
     Returns
     -------
     numpy.ndarray
-        The same shape, in nats, at most 0.
+        The same shape, in nats, at most 0; minus infinity for a class that is ruled out.
 
     Examples
     --------
@@ -480,7 +480,8 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     y_true : array_like, shape (..., D)
         Labels 0 or 1, or probabilities between.
     y_pred : array_like, shape (..., D)
-        Probabilities of a 1, held between 1e-7 and 1 - 1e-7; with `from_logits`, log-odds.
+        Probabilities of a 1, held between 1e-7 and 1 - 1e-7; with `from_logits`, log-odds,
+        infinite ones too.
     from_logits : bool
         Whether `y_pred` holds log-odds (any real number) and not probabilities.
     label_smoothing : float
@@ -599,7 +600,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
         One-hot labels, or any probabilities of the K classes.
     y_pred : array_like, shape (..., K)
         Probabilities, scaled to sum to 1 and then held between 1e-7 and 1 - 1e-7;
-        with `from_logits`, scores.
+        with `from_logits`, scores; one of minus infinity rules its class out.
     from_logits : bool
         Whether `y_pred` holds scores (any real numbers) and not probabilities.
     label_smoothing : float
@@ -754,7 +755,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
         Class numbers 0 … K-1.
     y_pred : array_like, shape (..., K)
         Probabilities, held between 1e-7 and 1 - 1e-7 and then scaled to sum to 1;
-        with `from_logits`, scores.
+        with `from_logits`, scores; one of minus infinity rules its class out.
     from_logits : bool
         Whether `y_pred` holds scores (any real numbers) and not probabilities.
     ignore_class : int, optional

@@ -240,7 +240,7 @@ def forward_pass(emission, skips):
     array([[0.5 , 0.5 , 0.  ],
            [0.25, 0.5 , 0.25]])
     """
-    arrived = np.full(emission.shape, -np.inf)  # float64: a thousand frames need its digits
+    arrived = np.full(emission.shape, -np.inf)  # float64: long sums need its digits
     arrived[:, 0, :2] = emission[:, 0, :2]  # the first blank, or the first symbol
     for frame in range(1, emission.shape[1]):
         stay = arrived[:, frame - 1]
@@ -381,7 +381,7 @@ def ctc(y_true, y_pred, logit_lengths=None, label_lengths=None):
     >>> ctc([[1]], [[[0.0, 0.0], [0.0, 0.0]]]).round(4)  # log(4/3)
     array([0.2877])
     """
-    labels, logits, lengths, frames = as_transcripts(y_true, y_pred, logit_lengths, label_lengths)  # as arrays
+    labels, logits, lengths, frames = as_transcripts(y_true, y_pred, logit_lengths, label_lengths)  # arrays
     states = with_blanks(labels)  # blank, first, blank, second, …
     skips = may_skip(states)  # where a blank may be left out
     ends = may_end(states, lengths)  # where a path may end
@@ -431,7 +431,7 @@ def ctc_gradient(y_true, y_pred, logit_lengths=None, label_lengths=None):
     array([[[ 0.1667, -0.1667],
             [ 0.1667, -0.1667]]])
     """
-    labels, logits, lengths, frames = as_transcripts(y_true, y_pred, logit_lengths, label_lengths)  # as arrays
+    labels, logits, lengths, frames = as_transcripts(y_true, y_pred, logit_lengths, label_lengths)  # arrays
     states = with_blanks(labels)  # blank, first, blank, second, …
     skips = may_skip(states)  # where a blank may be left out
     ends = may_end(states, lengths)  # where a path may end
