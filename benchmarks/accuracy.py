@@ -239,8 +239,8 @@ ROWS = [
     *(Row("binary_focal_crossentropy", labelled_probabilities, BALANCED | {"alpha": a}) for a in (0.0, 1.0)),
     Row("binary_focal_crossentropy", labelled_logits, LOGITS, bound=6.0),  # its slope has ten rounded factors
     Row("binary_focal_crossentropy", labelled_logits, {"gamma": 0.1, **LOGITS}, bound=6.0),
-    Row("categorical_focal_crossentropy", one_hot_shares, bound=8.0),  # the square of a rounded share
-    Row("categorical_focal_crossentropy", one_hot_certain, bound=8.0, note="nearly certain"),
+    Row("categorical_focal_crossentropy", one_hot_shares, bound=12.0),  # slope: the cube of a rounded share
+    Row("categorical_focal_crossentropy", one_hot_certain, bound=12.0, note="nearly certain"),
     Row("categorical_focal_crossentropy", one_hot_certain, {"alpha": 1.0, "gamma": 0.1}, note="certain"),
     Row("categorical_focal_crossentropy", soft_shares, slope_unit="row", note="soft labels"),
     Row("categorical_focal_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
@@ -250,8 +250,8 @@ ROWS = [
     Row("categorical_hinge", class_scores),
     Row("categorical_hinge", near_margins, note="near a lead of 1"),
     Row("dice", regions, REGION, value_unit="1", slope_unit="row"),
-    *(
-        Row("tversky", regions, {"alpha": a, "beta": b, **REGION}, value_unit="1", slope_unit="row")
+    *(  # its slope has the square of a rounded sum
+        Row("tversky", regions, {"alpha": a, "beta": b, **REGION}, "1", "row", bound=6.0)
         for a, b in [(0.3, 0.7), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
     ),
     Row("cosine_similarity", vectors, value_unit="1", slope_unit="turn"),

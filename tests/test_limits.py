@@ -8,6 +8,7 @@ import pytest
 from cases import BATCHES, fill
 
 from lossbook import CATALOGUE, log_softmax, log_sum_exp, sigmoid, softmax
+from lossbook.blocks import evaluate
 from lossbook.losses.focal import ratio
 
 LOGITS = [name for name, spec in CATALOGUE.items() if "from_logits" in spec.parameters] + ["ctc"]
@@ -290,3 +291,28 @@ def test_a_loss_of_nothing_is_plus_0(spec, settings, dtype):
         spec.name in ("poisson", "kl_divergence", "dice", "tversky") or settings.get("from_logits") is False
     )
     assert zeros or reaches_0  # the others never do, for an epsilon
+
+
+# --- the same in blocks ---------------------------------------------------------------------------
+
+
+@both_types
+@pytest.mark.parametrize("name", LOGITS)
+def test_blocks_have_the_same_limits(name, dtype):
+    y_true, y_pred = labels_and_scores(name, np.random.default_rng(2))
+    settings = {} if name == "ctc" else {"from_logits": True}
+    spec = CATALOGUE[name]
+    if name.startswith("binary"):  # one row, longer than a block
+        y_true, y_pred = np.tile(y_true.reshape(1, -1), 1200), np.tile(y_pred.reshape(1, -1), 1200)
+    else:
+        y_true = np.tile(y_true, (1200,) + (1,) * (y_true.ndim - 1))
+        y_pred = np.tile(y_pred, (1200,) + (1,) * (y_pred.ndim - 1))
+    y_pred = y_pred.astype(dtype)
+    for function in (spec.function, spec.gradient):
+        whole, parts = function(y_true, y_pred, **settings), evaluate(function, y_true, y_pred, **settings)
+        np.testing.assert_allclose(
+            parts, whole, rtol=100 * np.finfo(dtype).eps, atol=1e-7 * (dtype == "float32")
+        )
+    mean = spec.cls(**settings)
+    assert mean(y_true, y_pred) == np.inf
+    assert np.isfinite(mean.gradient(y_true, y_pred)).all()
