@@ -49,9 +49,10 @@ def binary_crossentropy(y, p, from_logits=False):
     return -y * mp.log(p) - (1 - y) * mp.log(1 - p)
 
 
-def binary_focal_crossentropy(y, p, gamma=2, from_logits=False):
+def binary_focal_crossentropy(y, p, gamma=2, from_logits=False, apply_class_balancing=False, alpha=0.25):
     yes, no = (1 / (1 + mp.exp(-p)), 1 / (1 + mp.exp(p))) if from_logits else (p, 1 - p)
-    return (y * no + (1 - y) * yes) ** gamma * binary_crossentropy(y, p, from_logits)
+    weight = y * alpha + (1 - y) * (1 - alpha) if apply_class_balancing else 1
+    return weight * (y * no + (1 - y) * yes) ** gamma * binary_crossentropy(y, p, from_logits)
 
 
 def poisson(y, p):

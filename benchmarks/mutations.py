@@ -364,11 +364,11 @@ EQUIVALENT = {
     f"log_sum_among: {TOTAL.format(1.0)}  →  {TOTAL.format(2.0)}": "not used in a row that has none",
     **{f"share_among: {FINITE.format(0.0)}  →  {FINITE.format(other)}":
         "any finite number will do in a row that has none" for other in ("1", "-1.0")},
-    "ctc: value = -log_sum_exp(complete).squeeze(-1)  →  value = -log_sum_exp(complete).squeeze(1)":
+    "ctc: cost = 0.0 - log_sum_exp(complete).squeeze(-1)  →  cost = 0.0 - log_sum_exp(complete).squeeze(1)":
         "axis 1 of two is the last",
     "may_skip: inner = np.arange(states.shape[1]) >= 2  →  inner = np.arange(states.shape[1]) > 2":
         "state 2 is a blank, which is never skipped to",
-    "backward_pass: ahead = np.full_like(emission, -np.inf)  →  ahead = np.full_like(emission, np.inf)":
+    "backward_pass: ahead = np.full(emission.shape, -np.inf)  →  ahead = np.full(emission.shape, np.inf)":
         "every entry is written before it is read",
 }  # fmt: skip
 """Mistakes that change no result, by their text, with the reason."""

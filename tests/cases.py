@@ -60,7 +60,12 @@ PARAMETERS = {
     "q": st.sampled_from([0.1, 0.5, 0.9]),
     "remove_diagonal": st.booleans(),
 }
-FUNCTION_ONLY = {"ref_labels", "ref_embeddings"}  # Circle's function takes them, its class does not
+FUNCTION_ONLY = {
+    "ref_labels",
+    "ref_embeddings",
+    "logit_lengths",
+    "label_lengths",
+}  # data of a batch: no class takes them
 
 
 @st.composite

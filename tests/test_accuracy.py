@@ -1,4 +1,4 @@
-"""Every loss and slope within 4 units in the last place of the exact number (one within 6), on a few samples.
+"""Every loss and slope within 4 units in the last place of the exact number (a few within 6 or 12), on some samples.
 
 ``python -m benchmarks.accuracy`` measures more of them, and Keras; its table says what an error is counted in.
 """

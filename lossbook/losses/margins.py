@@ -4,6 +4,7 @@ import numpy as np
 
 from lossbook.arrays import as_pair, mean_of
 from lossbook.base import Loss
+from lossbook.losses.probability import unless_nan
 from lossbook.registry import gradient_of, loss
 
 
@@ -146,7 +147,8 @@ def hinge_gradient(y_true, y_pred):
     side = signs_of(y_true)  # labels as -1 and +1
     margin = side * y_pred  # positive on the right side
     count = y_pred.shape[-1]  # numbers in a sample
-    slope = np.where(margin > 1.0, 0.0, -side / count)  # no pull beyond the margin
+    pull = np.where(margin > 1.0, 0.0, -side / count)  # none beyond the margin
+    slope = unless_nan(pull, margin)  # NaN is neither before nor beyond
     return slope
 
 
@@ -284,7 +286,9 @@ def categorical_hinge(y_true, y_pred):
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     own = (y_true * y_pred).sum(axis=-1)  # score of the true class
     rival = ((1.0 - y_true) * y_pred).max(axis=-1)  # best wrong score, at least 0
-    shortfall = rival - own + 1.0  # what is missing to a lead of 1
+    lead = own - rival  # rounded
+    lost = own - lead - rival  # what the rounding took
+    shortfall = 1.0 - lead - lost  # what is missing to a lead of 1
     value = np.maximum(shortfall, 0.0)  # nothing beyond that lead
     return value
 
@@ -326,7 +330,10 @@ def categorical_hinge_gradient(y_true, y_pred):
     leads = (wrong == rival).astype(y_pred.dtype)  # 1 at the best, or several alike
     share = leads / leads.sum(axis=-1, keepdims=True)  # they split the slope
     pull = share * (1.0 - y_true) - y_true  # rival down, true class up
-    slope = np.where(rival - own + 1.0 >= 0.0, pull, 0.0)  # no pull beyond the lead
+    lead = own - rival  # rounded
+    lost = own - lead - rival  # what the rounding took
+    shortfall = 1.0 - lead - lost  # what is missing to a lead of 1
+    slope = np.where(shortfall < 0.0, 0.0, pull)  # no pull beyond the lead
     return slope
 
 

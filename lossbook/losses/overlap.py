@@ -225,8 +225,8 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
 @gradient_of(
     tversky,
     formula=r"\frac{\partial \ell}{\partial \hat y_j} = \frac{(1 - \ell)\,"
-    r"\bigl( y_j + \alpha\,(1 - y_j) - \beta\,y_j \bigr) - y_j}{N}, \qquad N = T + "
-    r"\alpha \sum_m (1 - y_m)\,\hat y_m + \beta \sum_m y_m\,(1 - \hat y_m) + \varepsilon",
+    r"\bigl( y_j + \alpha\,(1 - y_j) - \beta\,y_j \bigr) - y_j}{N}, \qquad "
+    r"N = T + \alpha \sum_m (1 - y_m)\,\hat y_m + \beta \sum_m y_m\,(1 - \hat y_m) + \varepsilon",
 )
 def tversky_gradient(y_true, y_pred, alpha=0.5, beta=0.5, axis=None, upstream=1.0):
     """Return the slope of the weighted sum of Tversky losses.
@@ -267,11 +267,14 @@ def tversky_gradient(y_true, y_pred, alpha=0.5, beta=0.5, axis=None, upstream=1.
     found = (y_true * y_pred).sum(axis=axes, keepdims=True)  # true positives
     alarms = ((1.0 - y_true) * y_pred).sum(axis=axes, keepdims=True)  # false positives
     misses = (y_true * (1.0 - y_pred)).sum(axis=axes, keepdims=True)  # false negatives
-    priced = found + alpha * alarms + beta * misses + EPSILON  # errors at their price
+    errors = alpha * alarms + beta * misses + EPSILON  # both at their price
+    priced = found + errors  # what the share is taken of
     agreement = found / priced  # 1 where the two are the same
-    growth = alpha + (1.0 - alpha - beta) * y_true  # of what is priced
+    loss = errors / priced  # 1 - agreement, no digits lost
+    outside = alpha * agreement * (1.0 - y_true)  # push down false alarms
+    inside = (beta * agreement + loss) * y_true  # push up the mask
     weight = beside(upstream, priced, axes)  # how much each region counts
-    slope = weight * (agreement * growth - y_true) / priced  # quotient rule
+    slope = weight * (outside - inside) / priced  # quotient rule
     return slope
 
 

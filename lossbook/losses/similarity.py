@@ -9,7 +9,7 @@ from lossbook.losses.probability import sigmoid
 from lossbook.registry import gradient_of, loss, mask_of
 
 
-def length_of(vectors, axis=-1):
+def norm(vectors, axis=-1):
     """Return the length of each vector, without overflow where its square has no place.
 
     Parameters
@@ -26,7 +26,7 @@ def length_of(vectors, axis=-1):
 
     Examples
     --------
-    >>> length_of(np.array([[3e30, 4e30]], dtype="float32"))
+    >>> norm(np.array([[3e30, 4e30]], dtype="float32"))
     array([[5.e+30]], dtype=float32)
     """
     largest = np.abs(vectors).max(axis=axis, keepdims=True)  # its greatest coordinate
@@ -78,10 +78,10 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     array([-0.7071])
     """
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    true_way = y_true / np.maximum(length_of(y_true, axis), EPSILON)  # length 1
-    pred_way = y_pred / np.maximum(length_of(y_pred, axis), EPSILON)  # length 1
+    true_way = y_true / np.maximum(norm(y_true, axis), EPSILON)  # length 1
+    pred_way = y_pred / np.maximum(norm(y_pred, axis), EPSILON)  # length 1
     cosine = (true_way * pred_way).sum(axis=axis)  # 1 where they point alike
-    value = -cosine  # low is good
+    value = 0.0 - cosine  # low is good; and 0 has no sign
     return value
 
 
@@ -118,9 +118,9 @@ def cosine_similarity_gradient(y_true, y_pred, axis=-1):
     array([[-0.5,  0. ]])
     """
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    pred_length = length_of(y_pred, axis)  # how far it reaches
+    pred_length = norm(y_pred, axis)  # how far it reaches
     floored = np.maximum(pred_length, EPSILON)  # length, never 0
-    true_way = y_true / np.maximum(length_of(y_true, axis), EPSILON)  # length 1
+    true_way = y_true / np.maximum(norm(y_true, axis), EPSILON)  # length 1
     pred_way = y_pred / floored  # direction, length 1
     cosine = (true_way * pred_way).sum(axis=axis, keepdims=True)  # 1 where alike
     shadow = np.where(pred_length >= EPSILON, cosine * pred_way, 0.0)  # part along it
@@ -387,8 +387,8 @@ def circle_mask(
     gamma=80,
     margin=0.4,
 ):
-    """Return where a sample counts: where its value is above 0, so that it has a pair to learn from."""
-    return values > 0
+    """Return where a sample counts: where its value is not 0, so that it has a pair to learn from."""
+    return values != 0
 
 
 class Circle(
