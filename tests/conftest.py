@@ -10,7 +10,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from random_cases import counted, pytest_terminal_summary  # noqa: F401  (a fixture and a hook)
+from random_cases import (  # noqa: F401  (a fixture and hooks)
+    counted,
+    pytest_addoption,
+    pytest_configure,
+    pytest_report_header,
+    pytest_terminal_summary,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book"))

@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from cases import BATCHES, NUMBERED, REGIONS, cases, fill, values_shape
+from cases import LOSSES, example
 from hypothesis import strategies as st
-from random_cases import random_cases
+from random_cases import cases, random_cases, values_shape
 
 import lossbook
 from lossbook import CATALOGUE, blocks, fast
@@ -17,7 +17,6 @@ CUT = [name for name, spec in CATALOGUE.items() if spec.cut]
 each_cut = pytest.mark.parametrize("name", CUT)
 BY_ENTRY = [name for name in CUT if CATALOGUE[name].cut != "rows"]
 ULPS = 16  # a sum in another order, a product in another order: a few units in the last place
-DEFAULTS = {"categorical_generalized_cross_entropy": {"q": 0.5}}
 BORDER = blocks.BLOCK // 4  # numbers of float32 in a block
 
 
@@ -61,20 +60,19 @@ def assert_blocks_change_nothing(loss, y_true, y_pred, sample_weight=None, mask=
 
 def draw(name, shape, dtype="float32", seed=0, **chosen):
     """Return labels, predictions and the loss, for a shape of the predictions."""
-    rng = np.random.default_rng(seed)
-    chosen = {**DEFAULTS.get(name, {}), **chosen}
-    usual = {key: p.default for key, p in CATALOGUE[name].parameters.items()}
-    y_true, y_pred = fill(name, rng, shape, {**usual, **chosen}, calm=True)
-    y_true = y_true if name in NUMBERED else y_true.astype(dtype)
+    chosen = (
+        {**LOSSES[name].settings[0], **chosen} if name == "categorical_generalized_cross_entropy" else chosen
+    )
+    y_true, y_pred = example(name, chosen, dtype, seed, shape)
     y_true = np.maximum(y_true, 0.0) if "hinge" in name else y_true  # 0 and 1, no third label
-    return CATALOGUE[name].cls(**chosen), y_true, y_pred.astype(dtype)
+    return CATALOGUE[name].cls(**chosen), y_true, y_pred
 
 
 # --- small random batches in tiny blocks -----------------------------------------------------
 
 
 @each_loss
-@random_cases(150, data=st.data())
+@random_cases(50, data=st.data())
 def test_tiny_blocks_change_nothing(name, data):
     case = data.draw(cases(name))
     with small_blocks(data.draw(st.sampled_from([8, 24, 40, 100])), data.draw(st.sampled_from([1, 1, 2]))):
@@ -151,7 +149,9 @@ def fits(name, shape):
         return len(shape) == 2 and shape[0] < 2000
     if name == "ctc":
         return len(shape) == 3
-    return len(shape) > 1 and shape[-1] > 1 if name in NUMBERED or CATALOGUE[name].cut == "rows" else True
+    return (
+        len(shape) > 1 and shape[-1] > 1 if LOSSES[name].numbered or CATALOGUE[name].cut == "rows" else True
+    )
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_labels_with_an_axis_more_or_less(name):
     assert_blocks_change_nothing(loss, table[0], table[1][..., np.newaxis], np.ones(2))
 
 
-@pytest.mark.parametrize("name", sorted(NUMBERED))
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if LOSSES[name].numbered])
 def test_class_numbers_with_and_without_an_axis(name):
     loss, y_true, y_pred = draw(name, (200, 30, 10))
     assert_blocks_change_nothing(loss, y_true, y_pred)
@@ -296,7 +296,8 @@ def test_long_rows_are_cut(name, monkeypatch):
 
 def test_which_losses_are_never_cut():
     by_one_entry = {"categorical_generalized_cross_entropy"}  # looks at one number of a row: nothing to save
-    assert set(CATALOGUE) - set(CUT) == REGIONS | set(BATCHES) | by_one_entry
+    together = {name for name in CATALOGUE if LOSSES[name].region or LOSSES[name].axes}
+    assert set(CATALOGUE) - set(CUT) == together | by_one_entry
     assert all(CATALOGUE[name].cut is None for name in CATALOGUE if CATALOGUE[name].couples_samples)
 
 

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_losses import CASES
+from cases import LOSSES, example
 
 import lossbook
 from lossbook import compare, engines
@@ -24,8 +24,8 @@ def cells(table, engine):
 @pytest.mark.parametrize("name", list(lossbook.CATALOGUE))
 def test_every_loss_agrees_with_every_engine_that_has_it(name):
     spec = lossbook.CATALOGUE[name]
-    draw, shapes, settings = CASES[name][0]
-    labels, predictions = draw(np.random.default_rng(0), shapes[0])
+    settings = LOSSES[name].settings[0]
+    labels, predictions = example(name, settings)
     objects = compare(spec.cls(**settings), labels, predictions, engines=ALL, dtype="float64")
     samples = compare(spec.function, labels, predictions, engines=ALL, dtype="float64", **settings)
     for table in (objects, samples):
