@@ -1,7 +1,7 @@
 # make book     build the site and print the file to open
 # make lab      open the notebooks in JupyterLab
-# make test     run every test and re-execute every notebook
-# make bench    measure every loss beside Keras and others (QUICK=1: under 3 minutes)
+# make test     run every test and re-execute every notebook (QUICK=1: what changed, in 90 seconds)
+# make bench    measure every loss beside Keras and others (QUICK=1: under 2 minutes)
 # make sync     execute the notebooks whose .md changed (ALL=1: every notebook)
 # make lock     write constraints.txt anew from pyproject.toml
 # make clean    remove what was built (.venv stays)
@@ -42,7 +42,7 @@ book: env
 
 test: env
 	@echo "Running the tests, the doctests and every notebook ..."
-	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile $(if $(QUICK),--quick) $(ARGS)
 
 bench: env
 	@echo "Measuring every loss beside its peers ..."

@@ -2,6 +2,7 @@
 
     make bench                     everything, under 10 minutes; writes the record and the book's page
     make bench QUICK=1             two sizes in float32, under 2 minutes; writes nothing
+    make bench PEERS=…/python      with another Python (NumPy, mpmath) for peers that this lacks
     python -m benchmarks huber poisson       those losses alone; writes nothing
 
 In a round every contestant is timed once, in turn, for some milliseconds; the ratio is that of the least
@@ -81,9 +82,12 @@ def least_seconds(calls, rounds=ROUNDS, turn=TURN, budget=BUDGET):
 
 
 def measure(world, labels, sizes, dtypes, rounds):
-    """Yield a cell for each loss, size, type and mode, measured in this process."""
-    keys = [key for key, one in CONTESTANTS.items() if one.world in ("every", world) and not one.missing]
-    for case in [case for case in CASES if case.label in labels]:
+    """Yield what runs in this process, then a cell for each loss, size, type and mode."""
+    members = {key: one for key, one in CONTESTANTS.items() if one.world in ("every", world)}
+    keys = [key for key, one in members.items() if not one.missing]
+    yield {key: {"missing": one.missing, "versions": one.versions} for key, one in members.items()}
+    rivals = [key for key in keys if not members[key].ours]
+    for case in [case for case in CASES if case.label in labels and rivals]:
         for size in sizes:
             for dtype in dtypes:
                 data = case.data(SIZES[size], dtype)
@@ -119,42 +123,39 @@ def machine():
     }
 
 
-def run(plan):
+def run(plan, python=None):
     """Measure a plan, one world after the other, and return the results, ready for JSON."""
-    began, cells = monotonic(), []
+    began, cells, peers = monotonic(), [], {key: {"title": one.title} for key, one in CONTESTANTS.items()}
     for world, environment in WORLDS.items():
-        members = [one for one in CONTESTANTS.values() if one.world == world]
-        if all(one.missing for one in members):
-            continue
+        lacking = any(one.missing for one in CONTESTANTS.values() if one.world == world)
         settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", **environment}
         inherited = {key: one for key, one in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
-        command = [sys.executable, "-m", "benchmarks", "--world", world, json.dumps(plan)]
+        command = [python if lacking and python else sys.executable, "-m", "benchmarks", "--world", world]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
-            env={**inherited, **settings},
+            [*command, json.dumps(plan)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            cwd=ROOT, env={**inherited, **settings},
         ) as process:  # fmt: skip
+            for key, about in json.loads(process.stdout.readline() or "{}").items():
+                peers[key] |= about
             for line in process.stdout:
                 cells.append({"world": world, **json.loads(line)})
                 done = f"\r{world:12s}{len(cells):5d} cells {monotonic() - began:5.0f} s"
                 print(done, end="", file=sys.stderr)
         if process.returncode:
-            by_hand = f"python -m benchmarks --world {world} '{json.dumps(plan)}'"
+            by_hand = f"python {' '.join(command[1:])} '{json.dumps(plan)}'"
             raise SystemExit(f"\nThe process of {world} ended with an error. This shows it: {by_hand}")
     print(file=sys.stderr)
-    peers = {key: {"title": one.title, "missing": one.missing} for key, one in CONTESTANTS.items()}
-    for key, one in CONTESTANTS.items():
-        peers[key] |= {} if one.missing else {"versions": one.versions}
     minutes = round((monotonic() - began) / 60, 1)
-    return {"minutes": minutes, "machine": machine(), "peers": peers, "sizes": SIZES, "cells": cells}
+    about = {"minutes": minutes, "timed": "least time", "machine": machine(), "peers": peers, "sizes": SIZES}
+    return {**about, "cells": cells}
 
 
 def main(words=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("losses", nargs="*", help="all of them if none is named")
     parser.add_argument("--quick", action="store_true", help="under 2 minutes; writes nothing")
-    parser.add_argument(
-        "--world", nargs=2, metavar=("WORLD", "PLAN"), help="what each process is started with"
-    )
+    parser.add_argument("--peer-python", help="another Python, for the peers that this one lacks")
+    parser.add_argument("--world", nargs=2, metavar=("WORLD", "PLAN"), help="for each process")
     given = parser.parse_args(words)
     if given.world:
         world, plan = given.world
@@ -169,7 +170,7 @@ def main(words=None):
     if given.quick:
         usual = [case.label for case in CASES if case.label in labels and not case.from_logits]
         plan |= {"labels": usual, "dtypes": DTYPES[:1], "rounds": 3}
-    results = run(plan)
+    results = run(plan, given.peer_python)
     write_page(results, whole=not (given.quick or given.losses))
 
 

@@ -280,7 +280,8 @@ class Contestant:
     @property
     def versions(self):
         names = {"sklearn": "scikit-learn"}
-        return {names.get(one, one): metadata.version(names.get(one, one)) for one in self.packages}
+        here = [names.get(one, one) for one in self.packages if one not in self.missing]
+        return {one: metadata.version(one) for one in here}
 
 
 CONTESTANTS = {

@@ -139,8 +139,8 @@ lossbook is plain NumPy, one step a line. We timed it beside other ways to compu
 the value alone, and value and gradient together ("both"), at {small} numbers ("small") and {large} ("large"),
 in float32 and in float64. CTC takes frames and Circle pairs, about as many.
 
-In each round every contestant runs for some milliseconds, in turn. A *ratio* is the peer's least time
-divided by lossbook's least time: at 2 lossbook is twice as fast, at 0.5 the peer is.
+In each round every contestant runs for some milliseconds, in turn. A *ratio* is the peer's {results["timed"]}
+divided by lossbook's {results["timed"]}: at 2 lossbook is twice as fast, at 0.5 the peer is.
 Contestants whose number differs from lossbook's by more than 0.2 % are left out.
 
 {markdown(*peer_table(results))}

@@ -13,6 +13,7 @@ import numpy as np
 from random_cases import (  # noqa: F401  (a fixture and hooks)
     counted,
     pytest_addoption,
+    pytest_collection_modifyitems,
     pytest_configure,
     pytest_report_header,
     pytest_terminal_summary,

@@ -9,6 +9,7 @@ names that pytest looks for there.
 
 import functools
 import secrets
+import subprocess
 from dataclasses import dataclass, replace
 
 import hypothesis
@@ -174,6 +175,7 @@ def cases(draw, name, calm=False, kinds=("float32", "float64")):
 COUNTED = "random cases"  # under this name a test's number of cases travels in its report
 _ran = 0
 _fresh = None  # how many cases for all losses, and the seed
+_quick = False  # an author's loop: a fifth of the cases
 
 
 def pytest_addoption(parser):
@@ -181,15 +183,38 @@ def pytest_addoption(parser):
         "--cases", type=int, help="about so many fresh random cases in each test, over all losses"
     )
     parser.addoption("--seed", type=int, help="of the fresh random cases: repeats a run")
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="leaves out what is marked slow and notebooks that are as committed",
+    )
 
 
 def pytest_configure(config):
     """Choose the seed once, before pytest-xdist hands the options on to its workers."""
-    global _fresh
+    global _fresh, _quick
+    config.addinivalue_line("markers", "slow: takes seconds and covers nothing else; --quick leaves it out")
+    _quick = config.getoption("quick")
     if config.getoption("cases"):
         if config.getoption("seed") is None:
             config.option.seed = secrets.randbelow(2**32)
         _fresh = config.getoption("cases"), config.getoption("seed")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out, in an author's loop, what is slow, and the notebooks that are as they were committed."""
+    if not _quick:
+        return
+    changed = ["git", "status", "--porcelain", "--untracked-files=all", "notebooks"]
+    listed = subprocess.run(changed, cwd=config.rootpath, capture_output=True, text=True).stdout
+    stems = {line.rpartition("/")[2].partition(".")[0] for line in listed.splitlines()}
+    kept = [
+        item
+        for item in items
+        if not item.get_closest_marker("slow") and (item.path.suffix != ".ipynb" or item.path.stem in stems)
+    ]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 def pytest_report_header(config):
@@ -201,7 +226,11 @@ def random_cases(number, **strategies):
 
     def decorate(test):
         @settings(
-            max_examples=-(-_fresh[0] // len(CATALOGUE)) if _fresh else number,
+            max_examples=-(-_fresh[0] // len(CATALOGUE))
+            if _fresh
+            else max(5, number // 5)
+            if _quick
+            else number,
             derandomize=not _fresh,
             deadline=None,
             database=None,
