@@ -8,7 +8,6 @@ import pytest
 import lossbook
 from lossbook.base import Loss
 from lossbook.reductions import reduce_values, weights_and_divisor
-from lossbook.tools.engines import keras
 
 VALUES = np.array([1.0, 2.0, 3.0, 4.0])
 WEIGHTS = np.array([1.0, 0.0, 2.0, 3.0])
@@ -24,42 +23,6 @@ class Given(Loss):
         return upstream
 
 
-class GivenToKeras(keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        return y_pred
-
-
-@pytest.mark.parametrize(
-    ("reduction", "expected"),
-    [
-        ("sum_over_batch_size", 4.75),
-        ("mean", 4.75),
-        ("sum", 19.0),
-        ("mean_with_sample_weight", 19 / 6),
-        ("none", [1.0, 0.0, 6.0, 12.0]),
-        (None, [1.0, 0.0, 6.0, 12.0]),
-    ],
-)
-def test_reductions(reduction, expected):
-    ours = Given(reduction=reduction)(VALUES, VALUES, sample_weight=WEIGHTS)
-    theirs = GivenToKeras(reduction=reduction, dtype="float64")(VALUES, VALUES, sample_weight=WEIGHTS)
-    np.testing.assert_allclose(ours, expected, rtol=1e-15)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-15)
-
-
-@pytest.mark.parametrize("reduction", lossbook.REDUCTIONS)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_masks_equal_those_of_keras(reduction, weighted):
-    from keras.src.losses.loss import reduce_weighted_values
-
-    values = np.arange(1.0, 7.0).reshape(2, 3) ** 2
-    mask = np.array([[True, True, False], [True, False, False]])
-    weights = np.array([[1.0, 2.0, 5.0], [0.5, 1.0, 1.0]]) if weighted else None
-    ours = Given(reduction=reduction)(values, values, weights, mask)
-    theirs = reduce_weighted_values(values, weights, mask, reduction, "float64")
-    np.testing.assert_allclose(ours, theirs, rtol=1e-15)
-
-
 def test_nothing_valid_costs_nothing():
     assert Given()(VALUES, VALUES, mask=np.zeros(4, bool)) == 0.0
     assert Given(reduction="mean_with_sample_weight")(VALUES, VALUES, np.zeros(4)) == 0.0
@@ -72,16 +35,6 @@ def test_one_weight_a_sample_weighs_samples():
     assert Given()(values, values, np.array([[1.0], [0.0]])) == 1.25
     ones = np.ones((2, 2))
     assert Given(reduction="mean_with_sample_weight")(ones, ones, np.array([[1.0], [3.0]])) == 1.0
-
-
-def test_gradient_uses_the_same_weights_as_the_value():
-    rng = np.random.default_rng(0)
-    for reduction in lossbook.REDUCTIONS:
-        values, weights = rng.normal(size=(3, 2)), rng.uniform(size=(3, 2))
-        mask = rng.random((3, 2)) < 0.7
-        loss = Given(reduction=reduction)
-        slope = loss.gradient(values, values, weights, mask)
-        assert np.sum(slope * values) == pytest.approx(np.sum(loss(values, values, weights, mask)))
 
 
 def test_sums_run_in_float64():
@@ -116,16 +69,6 @@ def test_no_warning_comes_from_a_branch_that_is_not_taken():
         warnings.simplefilter("error")
         values = lossbook.kl_divergence(never, certain)
     assert values == pytest.approx(16.118095, rel=1e-6)  # -log(1e-7)
-
-
-def test_ranks_are_aligned_as_keras_does():
-    column, flat = np.array([[1.0], [2.0], [3.0]]), np.array([1.5, 2.5, 3.5])
-    assert lossbook.mean_squared_error(flat, column).shape == (3,)
-    assert lossbook.mean_squared_error(column, flat).shape == (3,)
-    value, slope = lossbook.MeanSquaredError().value_and_gradient(column, flat)
-    assert value == 0.25 and slope.shape == (3,)
-    value, slope = lossbook.MeanSquaredError().value_and_gradient(flat, column)
-    assert value == 0.25 and slope.shape == (3, 1)
 
 
 def test_a_loss_of_ones_own():
