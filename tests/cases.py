@@ -80,7 +80,12 @@ PARAMETERS = {
     "remove_diagonal": (True, False),
 }
 """The values a parameter is tried with, by its name; an axis follows from the shape."""
-FUNCTION_ONLY = {"ref_labels", "ref_embeddings"}  # Circle's function takes them, its class does not
+FUNCTION_ONLY = {
+    "ref_labels",
+    "ref_embeddings",
+    "logit_lengths",
+    "label_lengths",
+}  # data: no class takes them
 
 
 # --- the numbers --------------------------------------------------------------------------

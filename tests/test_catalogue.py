@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from cases import LOSSES, PARAMETERS
+from cases import FUNCTION_ONLY, LOSSES, PARAMETERS
 from conftest import ROOT
 
 from lossbook import CATALOGUE
 from lossbook.book.facts import FACTS
 
-SHAPED = {"axis", "ref_labels", "ref_embeddings"}  # parameters whose values follow from the data
+SHAPED = {"axis", *FUNCTION_ONLY}  # parameters whose values follow from the data
 LISTS = {
     "tests/cases.py": "a record in LOSSES",
     "lossbook/book/facts.py": "an entry in FACTS",
