@@ -949,7 +949,7 @@ LOSSES = {
     ),
     "tversky": Record(
         draw=regions, exact=exact_tversky, cheapest=whole_region, region=True,
-        settings=[{"alpha": 0.3, "beta": 0.8}, {"alpha": 0.9, "beta": 0.2, "axis": (1, 2, 3)}, {"axis": -1}],
+        settings=[{}, {"alpha": 0.3, "beta": 0.8}, {"alpha": 0.9, "beta": 0.2, "axis": (1, 2, 3)}, {"axis": -1}],
         known=[
             ([1.0, 1.0, 0.0], [1.0, 0.0, 1.0], {"alpha": 2.0, "beta": 3.0}, 1 - 1 / 6, "1 / (1 + 2 + 3), Salehi et al. 2017, eq. 3"),
         ],
