@@ -338,10 +338,10 @@ def centre(name, rng, of, **settings):
 
 
 def huber(name, rng):
-    def between_mean_and_median(targets):
+    def where_the_pulls_cancel(targets):
         return root(lambda c: np.clip(c - targets, -1.5, 1.5).sum(), targets.min(), targets.max())
 
-    return centre(name, rng, between_mean_and_median, delta=1.5)
+    return centre(name, rng, where_the_pulls_cancel, delta=1.5)
 
 
 def log_cosh(name, rng):
@@ -746,7 +746,7 @@ LOSSES = {
             (TWO, TWO, {"label_smoothing": True}, "label_smoothing=True"),
             (TWO, TWO, {"from_logits": 1}, "from_logits=1; expected True or False"),
             (TWO, TWO, {"axis": 2}, "axis=2 for y_pred of shape (2, 2)"),
-            (TWO, TWO, {"axis": None}, "axis=None for y_pred"),
+            (TWO, TWO, {"axis": None}, "axis=None; expected a whole number"),
         ],
     ),
     "categorical_crossentropy": Record(

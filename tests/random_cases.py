@@ -3,7 +3,7 @@
 Hypothesis draws the frame (shape, type, parameters) and a seed; NumPy fills the arrays from the seed,
 as the record of the loss in :mod:`cases` says. ``make test`` runs the same cases on every run.
 ``pytest tests/test_properties.py --cases 2000`` runs about that many fresh ones in each test (some for
-each loss), and prints the seed with which ``--seed`` repeats them. ``tests/conftest.py`` imports the
+each loss), and prints the seed with which ``--seed`` repeats them. ``conftest.py`` imports the
 names that pytest looks for there.
 """
 

@@ -261,17 +261,16 @@ def test_logits_cost_what_their_probabilities_cost(name, data):
     logits_cost_their_probabilities(case.changed(settings=settings, y_true=y_true, y_pred=y_pred))
 
 
-# --- every type, gaps, infinite scores: Keras, and 100 digits where the two differ --------------
+# --- every type, infinite scores: Keras, and 100 digits where the two differ ------------------------
 
 
-def is_right(case, handed=None, ask=ask_keras):
+def is_right(case, ask=ask_keras):
     """Assert that value and slope are Keras's or, where Keras has others or none, those of 100 digits.
 
     The rules: 16-bit types are computed in float32, the value comes back in float32, the slope in the
-    type of `y_pred`; lists and integers are computed in float64. `handed` is the case as lossbook gets
-    it, where something stands in it that must not count.
+    type of `y_pred`; lists and integers are computed in float64.
     """
-    value, slope = (handed or case).value_and_gradient()
+    value, slope = case.value_and_gradient()
     assert value.dtype == case.computed
     assert slope.dtype == (case.computed if case.kind in ("int", "list") else case.y_pred.dtype)
     tolerance = max(EXACT[case.computed], KERAS_ERRS.get(case.name, 0))
@@ -299,37 +298,6 @@ def test_every_type_is_computed_as_the_rules_say(name, data):
 def test_numbers_of_100_digits_and_lossbook_agree(name, data):
     case = data.draw(cases(name, calm=True))
     is_right(case, ask=ask_digits)
-
-
-def with_gaps(case, rng):
-    """Return the case with NaN, infinity or an impossible label in samples that are masked or weigh 0."""
-    counts = coefficients(case.changed(reduction="sum").widened(), np.ones(len(case.y_true))) != 0
-    summed = summed_axes(case.name, case.y_pred.ndim, case.settings)
-    kept = [axis for axis in range(case.y_pred.ndim) if axis not in summed]
-    laid = np.expand_dims(counts, tuple(sorted(summed))) if kept else counts
-    y_true, y_pred = case.y_true, case.y_pred
-    if y_pred.dtype.kind != "i":
-        junk = rng.choice([np.nan, np.inf, -np.inf], y_pred.shape).astype(y_pred.dtype)
-        y_pred = np.where(laid, y_pred, junk)
-    if (
-        y_true.ndim == counts.ndim
-        and LOSSES[case.name].numbered
-        and case.settings.get("ignore_class") is None
-    ):
-        y_true = np.where(counts, y_true, 99)
-    if y_true.shape == y_pred.shape and y_true.dtype.kind != "i" and "hinge" not in case.name:
-        y_true = np.where(laid, y_true, np.array(np.nan, y_true.dtype))
-    return case.changed(y_true=y_true, y_pred=y_pred)
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in CATALOGUE if not LOSSES[name].batch]
-)  # else it is compared
-@random_cases(20, data=st.data(), seed=seeds)
-def test_what_does_not_count_does_not_count(name, data, seed):
-    case = data.draw(cases(name, kinds=KINDS[:-1]))
-    assume(case.mask is not None or case.sample_weight is not None)
-    is_right(case, handed=with_gaps(case, np.random.default_rng(seed)))
 
 
 def with_infinite_scores(case, rng):
