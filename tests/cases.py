@@ -691,7 +691,7 @@ LOSSES = {
             ([[1.0]], [[LOW]], {}),
         ],
         refuses=[
-            (Z((2, 3, 1)), TWO, {}, "y_true of shape (2, 3) and y_pred of shape (2, 2)"),
+            (Z((2, 3, 1)), TWO, {}, "y_true of shape (2, 3, 1) and y_pred of shape (2, 2)"),
         ],
     ),
     "huber": Record(

@@ -1,8 +1,5 @@
 """Blocks change the time and not the result: for every loss, shape, axis, weight, mask, reduction and type."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from cases import LOSSES, example
@@ -24,11 +21,10 @@ def small_blocks(size, threads=1):
     return fast(threads=threads, block=size)
 
 
-def whole(loss):
-    """Return the loss, made to evaluate every batch as a whole."""
-    copy = type(loss).from_config(loss.get_config())
-    copy._is_plain = False
-    return copy
+def whole(loss, *given):
+    """Return value and gradient from a loss that evaluates the batch as a whole."""
+    with small_blocks(2**60):
+        return loss.value_and_gradient(*given)
 
 
 def assert_same(ours, plain):
@@ -49,7 +45,7 @@ def assert_blocks_change_nothing(loss, y_true, y_pred, sample_weight=None, mask=
     Without that array the slopes go the same way into a new one: `test_threads_change_nothing` and
     `test_a_gradient_in_an_array_of_ones_own_is_the_same` look at that.
     """
-    value, slope = whole(loss).value_and_gradient(y_true, y_pred, sample_weight, mask)
+    value, slope = whole(loss, y_true, y_pred, sample_weight, mask)
     assert_same(loss(y_true, y_pred, sample_weight, mask), value)
     out = np.full_like(slope, np.nan)
     ours = loss.value_and_gradient(y_true, y_pred, sample_weight, mask, out=out)
@@ -396,7 +392,7 @@ def test_out_that_does_not_fit_is_refused(out):
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_change_nothing(name, threads):
     loss, y_true, y_pred = draw(name, (30_000, 10))
-    value, slope = whole(loss).value_and_gradient(y_true, y_pred)
+    value, slope = whole(loss, y_true, y_pred)
     with fast(threads=threads, block=64 * 1024):
         for _ in range(3):
             ours = loss.value_and_gradient(y_true, y_pred)
@@ -405,21 +401,26 @@ def test_threads_change_nothing(name, threads):
         assert_blocks_change_nothing(loss, y_true, y_pred, np.arange(30_000) % 3)
 
 
+def now():
+    """Return threads, block, and whether there is a pool, as large batches are evaluated now."""
+    return blocks._settings.threads, blocks._settings.block, blocks._settings.pool is not None
+
+
 def test_the_fast_mode_is_off_by_default_and_ends_with_its_context():
-    assert (blocks._pool, blocks._threads, blocks._block) == (None, 1, blocks.BLOCK)
+    assert now() == (1, blocks.BLOCK, False)
     with fast(threads=2, block=2**20):
-        assert (blocks._threads, blocks._block) == (2, 2**20)
+        assert now() == (2, 2**20, True)
         with fast(threads=1, block=2**10):
-            assert (blocks._pool, blocks._threads, blocks._block) == (None, 1, 2**10)
-        assert blocks._pool is not None and (blocks._threads, blocks._block) == (2, 2**20)
-    assert (blocks._pool, blocks._threads, blocks._block) == (None, 1, blocks.BLOCK)
+            assert now() == (1, 2**10, False)
+        assert now() == (2, 2**20, True)
+    assert now() == (1, blocks.BLOCK, False)
 
 
-def test_the_fast_mode_without_a_context_stays():
-    code = (
-        "import lossbook; lossbook.fast(threads=2); print(lossbook.blocks._threads, lossbook.blocks._block)"
-    )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["2", str(2**20)]
+def test_the_fast_mode_without_a_context_stays_until_it_is_ended():
+    mode = fast(threads=2)
+    assert now() == (2, 2**20, True)
+    mode.end()
+    assert now() == (1, blocks.BLOCK, False)
 
 
 @pytest.mark.parametrize("wrong", [{"threads": 0}, {"threads": 1.5}, {"block": 0}, {"threads": True}])

@@ -74,5 +74,5 @@ def test_no_warning_comes_from_a_branch_that_is_not_taken():
 def test_a_loss_of_ones_own():
     loss = Given(name="mine", reduction="sum")
     assert loss(VALUES, VALUES) == 10.0
-    assert repr(loss) == "Given(reduction='sum', name='mine', dtype=None)"
+    assert repr(loss) == "Given(reduction='sum', name='mine')"
     assert loss == Given(name="mine", reduction="sum") != Given(name="mine")
