@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from test_losses import CASES
+from cases import LOSSES, example
 
 import lossbook
 from lossbook import compare, engines
@@ -27,8 +27,8 @@ def cells(table, engine):
 @pytest.mark.parametrize("name", list(lossbook.CATALOGUE))
 def test_every_loss_agrees_with_every_engine_that_has_it(name):
     spec = lossbook.CATALOGUE[name]
-    draw, shapes, settings = CASES[name][0]
-    labels, predictions = draw(np.random.default_rng(0), shapes[0])
+    settings = LOSSES[name].settings[0]
+    labels, predictions = example(name, settings)
     objects = compare(spec.cls(**settings), labels, predictions, engines=ALL, dtype="float64")
     samples = compare(spec.function, labels, predictions, engines=ALL, dtype="float64", **settings)
     for table in (objects, samples):
@@ -222,8 +222,8 @@ def test_a_loss_of_keras_runs_as_it_is_beside_lossbooks_own(name, engine):
     """Whatever form it comes in, and with the settings it was made with."""
     spec, engine = lossbook.CATALOGUE[name], engines.engine(engine)
     tried = 0
-    for draw, shapes, settings in CASES[name]:
-        labels, predictions = draw(np.random.default_rng(1), shapes[0])
+    for settings in LOSSES[name].settings:
+        labels, predictions = example(name, settings, seed=1)
         labels = labels.astype("float32") if labels.dtype.kind == "f" else labels
         data = labels, predictions.astype("float32")
         found = engine.find(spec.cls.__name__), engine.find(name)
@@ -327,8 +327,8 @@ def test_a_few_steps_of_the_type_change_no_word(monkeypatch, name, dtype):
     """Another processor may round another way: the word for agreement stays."""
     spec = lossbook.CATALOGUE[name]
     right = engines.ENGINES["keras"].value
-    for draw, shapes, settings in CASES[name]:
-        labels, predictions = draw(np.random.default_rng(2), shapes[0])
+    for settings in LOSSES[name].settings:
+        labels, predictions = example(name, settings, seed=4)
         tables = []
         for steps in (0, 2, -2):
 
@@ -394,8 +394,8 @@ def test_a_convention_alone_makes_no_difference(name, engine):
         pytest.skip(f"{engine} has no {name}")
     if not world.installed:
         pytest.skip(f"{engine} is not installed")
-    for draw, shapes, settings in CASES[name]:
-        labels, predictions = draw(np.random.default_rng(3), shapes[0])
+    for settings in LOSSES[name].settings:
+        labels, predictions = example(name, settings, seed=3)
         options = {"engines": engine, "dtype": "float64"}
         tables = [compare(spec.function, labels, predictions, **options, **settings)]
         values = tables[0].value("lossbook")

@@ -1,7 +1,7 @@
 """How exact are the losses? Float64 against numbers of 100 digits, in units in the last place (ulp).
 
-    python -m benchmarks.accuracy            prints the table and writes benchmarks/accuracy.md
-    python -m benchmarks.accuracy --points 50     a quick look; writes nothing
+    python tests/accuracy.py                prints the table and writes tests/accuracy.md
+    python tests/accuracy.py --points 50    a quick look; writes nothing
 
 Each loss is measured over its whole domain, off the clips: misses from 1e-12 to 1e12, probabilities
 within 1e-7 of 0 and of 1, logits to ±10 000. Beside it stands what Keras computes in float64 for the
@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from cases import LOSSES, exact_slope, exact_values, example
 from mpmath import mpf
 
-from benchmarks import exact
 from lossbook import CATALOGUE, EPSILON
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -259,6 +259,17 @@ ROWS = [
     Row("ctc", recordings, value_unit="1", slope_unit="path", share=0.2),
 ]
 
+_NAMED = {row.name for row in ROWS}
+ROWS += [  # any other loss, on the data of its record
+    Row(
+        name,
+        lambda rng, n, name=name, first=record.settings[0]: example(name, first, seed=rng, shape=(n, 3)),
+        record.settings[0],
+    )
+    for name, record in LOSSES.items()
+    if name not in _NAMED
+]
+
 UNITS = {
     "own": "the result itself",
     "row": "the largest slope of the sample: a slope here is the sum of others",
@@ -338,10 +349,9 @@ def measure(row, points=POINTS, seed=0, keras=True):
     ours = lossbook_answers(row, labels, predictions)
     theirs = keras_answers(row, labels, predictions) if keras else [(np.nan, np.nan)] * points
     worst = np.zeros(4)
-    for y_true, y_pred, *answers in zip(labels, predictions, ours, theirs, strict=True):
-        settings = {key: mpf(one) if isinstance(one, float) else one for key, one in row.settings.items()}
-        values = exact.value(row.name, y_true, y_pred, **settings)
-        slopes = exact.slope(row.name, y_true, y_pred, **settings).ravel().tolist()
+    for (y_true, y_pred), *answers in zip(blocks(row, labels, predictions), ours, theirs, strict=True):
+        values = exact_values(row.name, y_true, y_pred, **row.settings)
+        slopes = exact_slope(row.name, y_true, y_pred, **row.settings).ravel().tolist()
         units = unit_of(row.value_unit, row, y_true, y_pred, values)
         slope_units = unit_of(row.slope_unit, row, y_true, y_pred, slopes)
         errors = [
@@ -367,7 +377,7 @@ def errors_in_ulp(computed, true, units):
 
 def blocks(row, labels, predictions):
     """Return what goes into one call: a batch of one sample, or one whole batch for Circle."""
-    if row.name == "circle":
+    if LOSSES[row.name].batch:
         return zip(labels, predictions, strict=True)
     return ((labels[i : i + 1], predictions[i : i + 1]) for i in range(len(predictions)))
 
@@ -393,7 +403,7 @@ def keras_answers(row, labels, predictions):
     loss = getattr(keras.losses, CATALOGUE[row.name].cls.__name__)(
         **settings, reduction="none", dtype="float64"
     )
-    if row.name == "circle":
+    if LOSSES[row.name].batch:
         return [ask(tf, loss, y, p) for y, p in blocks(row, labels, predictions)]
     values, slopes = ask(tf, loss, labels, predictions)
     return list(zip(values, slopes, strict=True))
@@ -454,7 +464,7 @@ def page(results):
         [
             "# How exact the losses are",
             "",
-            f"Worst errors over {total} random samples, by `python -m benchmarks.accuracy`. {text}",
+            f"Worst errors over {total} random samples, by `python tests/accuracy.py`. {text}",
             "",
             *table(results),
             "",
