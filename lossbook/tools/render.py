@@ -28,6 +28,9 @@ __all__ = [
     "html_code",
     "html_table",
     "html_value",
+    "markdown_code",
+    "markdown_table",
+    "markdown_value",
     "text_table",
     "text_value",
     "without_addresses",
@@ -68,7 +71,7 @@ html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
 & table pre, & table code { margin: 0; padding: 0; border: 0; box-shadow: none;
   font-family: var(--pst-font-family-monospace, var(--jp-code-font-family, monospace));
   font-size: 0.95em; line-height: 1.4; color: inherit; background: transparent; }
-& table pre { white-space: pre; overflow: visible; }
+& table pre { white-space: pre; overflow: visible; display: inline-block; }
 & table code { white-space: pre-wrap; }
 & small { font-size: 0.85em;
   color: var(--pst-color-text-muted, var(--jp-ui-font-color2, inherit)); }
@@ -112,6 +115,8 @@ class ArraySummary:
         How many entries are NaN; the three numbers above leave them out.
     first : tuple
         The first entries, in row order.
+    rows : tuple of (int, numpy.ndarray)
+        The rows asked for, along the first axis, each with its number.
 
     Examples
     --------
@@ -127,10 +132,11 @@ class ArraySummary:
     high: float | None
     nans: int
     first: tuple
+    rows: tuple = ()
 
     @classmethod
-    def of(cls, array):
-        """Summarise ``array``, of any shape."""
+    def of(cls, array, rows=()):
+        """Summarise ``array``, of any shape, and keep the rows asked for, as far as it has them."""
         array = np.asarray(array)
         first = tuple(array.flat[:FIRST].tolist())
         low = mean = high = None
@@ -143,7 +149,8 @@ class ArraySummary:
                 known = numbers[~nan]
                 with np.errstate(all="ignore"):
                     low, mean, high = float(known.min()), float(known.mean()), float(known.max())
-        return cls(array.shape, array.dtype.name, low, mean, high, nans, first)
+        kept = tuple((row, np.array(array[row])) for row in rows if row < len(array))
+        return cls(array.shape, array.dtype.name, low, mean, high, nans, first, kept)
 
     def text(self, digits=6):
         """Give the summary as plain text: extremes and mean in one line, entries in the next."""
@@ -159,6 +166,8 @@ class ArraySummary:
             shown = ", ".join(_format(entry, digits, None, 1) for entry in self.first)
             more = ", …" if math.prod(self.shape) > len(self.first) else ""
             lines.append(f"first {shown}{more}")
+        for row, numbers in self.rows:
+            lines.append(f"row {row}: {_format(numbers, digits, None, 1).replace(chr(10), ', ')}")
         return "\n".join(lines) or "empty"
 
     def __repr__(self):
@@ -219,18 +228,21 @@ def format_number(x, digits=6):
     return text if not math.isfinite(number) or re.search("[.e]", text) else text + ".0"
 
 
-def format_value(value, digits=6, width=VALUE_WIDTH):
+def format_value(value, digits=6, width=VALUE_WIDTH, rows=()):
     """Write any value as plain text: numbers, arrays, containers, other objects.
 
     Parameters
     ----------
     value : object
         Arrays up to 8 entries (one axis) or 6 by 6 (two axes) are written whole, entries aligned;
-        larger ones become their least, mean, greatest and first entries.
+        larger ones become their least, mean, greatest and first entries. A column, of shape
+        (N, 1), is written as a row with the sign of transposition.
     digits : int, default 6
         Significant digits of each floating-point number.
     width : int, default 44
         Longest line of an array; longer rows go on in the next line.
+    rows : tuple of int, default ()
+        Rows shown of an array too large to show whole.
 
     Returns
     -------
@@ -242,12 +254,14 @@ def format_value(value, digits=6, width=VALUE_WIDTH):
     >>> print(format_value(np.array([[0.5, 12.25], [13.0, 1 / 3]])))
     [[ 0.5  12.25]
      [13.0   0.333333]]
-    >>> format_value((np.float64(0.5), "sum", None))
-    "(0.5, 'sum', None)"
+    >>> format_value((np.float64(0.5), "sum", None)), format_value(np.array([[0.5], [1.0]]))
+    ("(0.5, 'sum', None)", '[0.5  1.0]ᵀ')
     >>> print(format_value(np.arange(10)))
     min 0.0, mean 4.5, max 9.0
     first 0, 1, 2, 3, …
     """
+    if rows and isinstance(value, np.ndarray) and value.ndim and not _is_small(value.shape):
+        value = ArraySummary.of(value, rows)
     return _format(value, digits, width, 0)
 
 
@@ -317,6 +331,9 @@ def _format_array(array, digits, width):
         return _format(array.item(), digits, width, 1)
     if array.size == 0:
         return "[]"
+    if _is_column(array.shape):
+        row = _format_array(array[:, 0], digits, width)
+        return f"{row}ᵀ" if row.endswith("]") else row
     if not _is_small(array.shape):
         return ArraySummary.of(array).text(digits)
     entries = [_format(entry, digits, None, 1) for entry in array.ravel().tolist()]
@@ -349,7 +366,13 @@ def _lay_out(entries, width, indent):
     return "[" + ("\n" + margin).join(line.rstrip() for line in lines) + "]"
 
 
+def _is_column(shape):
+    return len(shape) == 2 and shape[1] == 1 and shape[0] > 1
+
+
 def _is_small(shape):
+    if _is_column(shape):
+        shape = shape[:1]
     if len(shape) == 1:
         return shape[0] <= MAX_ITEMS
     *outer, columns = shape
@@ -410,20 +433,40 @@ def _shorten(text):
 # ------------------------------------------------------------------------------------------- text
 
 
-def text_value(value, digits=6, width=VALUE_WIDTH):
-    """Write a value and its shape and type, as in a terminal table.
+def text_value(value, digits=6, width=VALUE_WIDTH, rows=()):
+    """Write a value and its shape and type, as in a terminal table; arrays in a container each by itself.
 
     Examples
     --------
-    >>> print(text_value(np.array([0.5, 1.0])))
-    [0.5  1.0]  (2,) float64
+    >>> print(text_value({"main": np.array([0.5, 1.0]), "side": np.array([2])}))
+    main: [0.5  1.0]  (2,) float64
+    side: [2]  (1,) int64
     """
-    text, kind = format_value(value, digits, width), format_kind(value)
+    items = _items_with_arrays(value)
+    if items:
+        written = [
+            (f"{name}: ", text_value(item, digits, width - len(name) - 2, rows)) for name, item in items
+        ]
+        return "\n".join(name + text.replace("\n", "\n" + " " * len(name)) for name, text in written)
+    text, kind = format_value(value, digits, width, rows), format_kind(value)
     if not kind:
         return "\n".join(_wrap(text, width))
     together = f"{text}  {kind}"
     fits = "\n" not in text and len(together) <= width
     return together if fits else f"{text}\n{kind}"
+
+
+def _items_with_arrays(value):
+    """Give (name, item) for each item of a dict, list or tuple that holds an array; otherwise nothing."""
+    if not isinstance(value, (dict, list, tuple)) or not 0 < len(value) <= MAX_ITEMS:
+        return []
+    if isinstance(value, dict):
+        names, items = [str(key) for key in value], list(value.values())
+    else:
+        names, items = getattr(value, "_fields", range(len(value))), list(value)
+    if not any(isinstance(item, (np.ndarray, ArraySummary)) or _items_with_arrays(item) for item in items):
+        return []
+    return [(str(name), item) for name, item in zip(names, items, strict=True)]
 
 
 def text_table(headers, rows, align=None, width=TEXT_WIDTH, fixed=()):
@@ -605,7 +648,7 @@ def html_block(*parts):
     return Html(f'<div class="lossbook">\n{STYLE}\n{inside}\n</div>')
 
 
-def html_value(value, digits=6):
+def html_value(value, digits=6, rows=()):
     """Write a value in HTML: the numbers in fixed pitch, then its shape and type, muted.
 
     Examples
@@ -613,14 +656,16 @@ def html_value(value, digits=6):
     >>> html_value(0.25)
     '<code>0.25</code>'
     >>> html_value(np.array([0.5, 1.0]))
-    '<pre>[0.5  1.0]</pre><small>(2,) float64</small>'
+    '<code>[0.5  1.0]</code> <small>(2,) float64</small>'
     """
-    text = html.escape(format_value(value, digits, width=HTML_WIDTH))
+    items = _items_with_arrays(value)
+    if items:
+        written = [(html.escape(name), html_value(item, digits, rows)) for name, item in items]
+        return Html("".join(f"<div><code>{name}:</code> {text}</div>" for name, text in written))
+    text = html.escape(format_value(value, digits, HTML_WIDTH, rows))
     kind = html.escape(format_kind(value))
-    muted = f"<small>{kind}</small>" if kind else ""
-    if "\n" in text or isinstance(value, np.ndarray):
-        return Html(f"<pre>{text}</pre>{muted}")
-    return Html(f"<code>{text}</code> {muted}".rstrip())
+    muted = f" <small>{kind}</small>" if kind else ""
+    return Html(f"<pre>{text}</pre>{muted}" if "\n" in text else f"<code>{text}</code>{muted}")
 
 
 def html_code(code, bold=()):
@@ -692,3 +737,46 @@ def _html_row(row, align, row_headers):
             name, attributes = "th", f' scope="row" align="{side}"'  # centred unless told otherwise
         cells.append(f"<{name}{attributes}>{_html_cell(cell)}</{name}>")
     return f"<tr>{''.join(cells)}</tr>"
+
+
+# --------------------------------------------------------------------------------------- Markdown
+
+
+def markdown_code(code):
+    """Write code for a cell of a table in Markdown, its lines below each other.
+
+    Examples
+    --------
+    >>> markdown_code("a | b")
+    '`a \\\\| b`'
+    """
+    lines = [line.replace("|", "\\|") for line in code.split("\n")]
+    return "<br>".join(f"`` {line} ``" if "`" in line else f"`{line}`" for line in lines)
+
+
+def markdown_value(value, digits=6, rows=()):
+    """Write a value for a cell of a table in Markdown: the numbers as code, then its shape and type.
+
+    Examples
+    --------
+    >>> markdown_value(np.array([0.5, 1.0]))
+    '`[0.5  1.0]` (2,) float64'
+    """
+    items = _items_with_arrays(value)
+    if items:
+        return "<br>".join(f"`{name}:` {markdown_value(item, digits, rows)}" for name, item in items)
+    return f"{markdown_code(format_value(value, digits, HTML_WIDTH, rows))} {format_kind(value)}".rstrip()
+
+
+def markdown_table(headers, rows):
+    """Write a table in Markdown; cells are text, in which Markdown and HTML stay what they are.
+
+    Examples
+    --------
+    >>> print(markdown_table(["loss", "value"], [["mse", "0.25"]]))
+    | loss | value |
+    | --- | --- |
+    | mse | 0.25 |
+    """
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
