@@ -310,7 +310,15 @@ def _stage_text(stage, look, depth):
     rows += _text_rows(stage.steps, depth, "")
     width = _value_width(rows)
     written = [_with_value_text(row, _given(stage), look, width) for row in rows]
-    return f"{stage.title}\n{text_table(HEADERS, written, width=TEXT_WIDTH, fixed=(2,))}"
+    headers, written = _without_meanings(written)
+    return f"{stage.title}\n{text_table(headers, written, width=TEXT_WIDTH, fixed=(len(headers) - 1,))}"
+
+
+def _without_meanings(rows):
+    """Give headers and rows, without the middle column where it is empty."""
+    if any(row is not None and len(row) == len(HEADERS) and row[1] for row in rows):
+        return HEADERS, rows
+    return HEADERS[::2], [row if row is None else [row[0], *row[2:]] for row in rows]
 
 
 def _told_and_usual(inputs):
@@ -348,7 +356,7 @@ def _value_width(rows):
     full = [row for row in rows if row is not None and len(row) == len(HEADERS)]
     code = max((len(line) for row in full for line in row[0].split("\n")), default=0)
     meaning = max((len(row[1]) for row in full), default=0)
-    code, meaning = max(min(code, CODE_WIDTH), 4), max(min(meaning, MEANING_WIDTH), 13)
+    code, meaning = max(min(code, CODE_WIDTH), 4), meaning and max(min(meaning, MEANING_WIDTH), 13)
     return TEXT_WIDTH - 4 - code - meaning
 
 
@@ -387,29 +395,18 @@ def _said_again(step, given):
 
 def _as_given(value, given):
     """Say that an array has the shape and the numbers of an input, and its type where that is new."""
-    if (
-        not isinstance(value, np.ndarray)
-        or value.ndim == 0
-        or not isinstance(given, (np.ndarray, list, tuple))
-    ):
+    if not isinstance(value, np.ndarray) or value.ndim == 0:
         return ""
     try:
-        numbers = np.asarray(given)
+        numbers = np.asarray(given if isinstance(given, (np.ndarray, list, tuple)) else None)
     except ValueError:  # rows of different lengths
         return ""
     if numbers.shape != value.shape or numbers.dtype.kind not in "biuf":
         return ""
-    if numbers.dtype == value.dtype:
-        same = numbers.tobytes() == value.tobytes()
-    else:
+    if numbers.dtype != value.dtype or numbers is not given:
         same = np.array_equal(numbers, value, equal_nan=numbers.dtype.kind == "f")
-    if not same:
-        return ""
-    return (
-        AS_GIVEN
-        if isinstance(given, np.ndarray) and numbers.dtype == value.dtype
-        else (f"{AS_GIVEN}, now {format_kind(value)}")
-    )
+        return f"{AS_GIVEN}, now {format_kind(value)}" if same else ""
+    return AS_GIVEN if numbers.tobytes() == value.tobytes() else ""
 
 
 def _more_times(count):
@@ -431,7 +428,8 @@ def _stage_html(stage, look):
         rows.append(_html_row(step, _given(stage), look))
         rows += [[_html_call(nested, look)] for nested in step.calls]
     caption = None if stage.summary else stage.title
-    table = html_table(HEADERS, rows, classes="lossbook-explain", caption=caption, row_headers=True)
+    headers, rows = _without_meanings(rows)
+    table = html_table(headers, rows, classes="lossbook-explain", caption=caption, row_headers=True)
     return _html_folded(Html(html.escape(stage.summary)), table) if stage.summary else table
 
 
@@ -475,4 +473,4 @@ def _stage_markdown(stage, look, depth):
             parts.append(label + markdown_value(value, **look))
         parts += [again] if again else []
         rows.append([markdown_code(code), meaning, "<br>".join(parts)])
-    return f"**{markdown_code(stage.title)}**\n\n{markdown_table(HEADERS, rows)}"
+    return f"**{markdown_code(stage.title)}**\n\n{markdown_table(*_without_meanings(rows))}"

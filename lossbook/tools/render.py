@@ -38,7 +38,7 @@ __all__ = [
 
 TEXT_WIDTH = 100  # columns of a terminal table
 VALUE_WIDTH = 44  # columns of an array in a terminal table
-HTML_WIDTH = 72  # columns of an array in an HTML cell
+HTML_WIDTH = 48  # columns of an array in an HTML cell
 MAX_ROWS, MAX_COLUMNS, MAX_ITEMS = 6, 6, 8  # larger arrays are summarised
 FIRST = 4  # entries shown of a summarised array
 MAX_TEXT = 200  # characters shown of any other object
@@ -53,26 +53,27 @@ LINE_COLOUR = (
 STYLE = """<style>
 html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
   background: transparent; color: inherit; padding: 0; }
-& { overflow-x: auto; margin: 0.5em 0; }
+& { overflow-x: auto; margin: 0.5em 0; container-type: inline-size; }
 & table { border-collapse: collapse; border: 0; width: auto; margin: 0 0 0.75em 0;
-  table-layout: auto; font-size: 0.9em; color: inherit; background: transparent; }
-& caption { caption-side: top; text-align: left; font-weight: 600; padding: 0.3em 0.6em;
+  table-layout: auto; font-size: 0.9em; line-height: 1.35; color: inherit; background: transparent; }
+& caption { caption-side: top; text-align: left; font-weight: 600; padding: 0.2em 0.55em;
   color: inherit; }
 & table tr, & table tbody tr:nth-child(odd), & table tbody tr:hover {
   background: transparent; }
-& th, & td { border: 0; padding: 0.35em 0.55em; text-align: left;
+& th, & td { border: 0; padding: 0.25em 0.55em; text-align: left;
   vertical-align: top; font-weight: normal; white-space: normal; max-width: none; color: inherit;
   background: transparent; border-bottom: 1px solid $line; }
-& th + td { min-width: 11em; }
 & thead th { font-weight: 600; border-bottom-width: 2px; }
 & tbody + tbody { border-top: 2px solid $line; }
 & [align=right] { text-align: right; }
 & [align=center] { text-align: center; }
 & table pre, & table code { margin: 0; padding: 0; border: 0; box-shadow: none;
   font-family: var(--pst-font-family-monospace, var(--jp-code-font-family, monospace));
-  font-size: 0.95em; line-height: 1.4; color: inherit; background: transparent; }
+  font-size: 0.95em; line-height: inherit; color: inherit; background: transparent; }
 & table pre { white-space: pre; overflow: visible; display: inline-block; }
 & table code { white-space: pre-wrap; }
+& table .array, & small { white-space: nowrap; }
+& table .array { white-space: pre; }
 & small { font-size: 0.85em;
   color: var(--pst-color-text-muted, var(--jp-ui-font-color2, inherit)); }
 & .keyword { color: var(--jp-mirror-editor-keyword-color, var(--pst-color-accent, inherit)); }
@@ -80,9 +81,31 @@ html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
 & .string { color: var(--jp-mirror-editor-string-color, var(--pst-color-secondary, inherit)); }
 & details { margin: 0; padding: 0; border: 0; background: transparent; }
 & summary { cursor: pointer; padding: 0; color: inherit; background: transparent; display: list-item;
-  list-style: disclosure-closed inside; }
+  list-style: disclosure-closed inside; font-size: 0.9em; }
+& table summary { font-size: 1em; }
 & details[open] > summary { list-style-type: disclosure-open; }
 & table table { font-size: 1em; margin: 0.4em 0 0.4em 1.2em; }
+@container (max-width: 62em) {
+  & .lossbook-explain { display: grid; grid-template-columns: minmax(min(19em, 100%), 1fr) auto; }
+  & .lossbook-explain > :is(thead, tbody), & .lossbook-explain > * > tr {
+    display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; }
+  & .lossbook-explain > caption { display: block; grid-column: 1 / -1; }
+  & .lossbook-explain > tbody + tbody { border-top-width: 1px; }
+  & .lossbook-explain > * > tr { padding: 0.25em 0; border-bottom: 1px solid $line;
+    grid-template-rows: auto 1fr; }
+  & .lossbook-explain > * > tr > * { padding: 0 0.55em; border: 0; }
+  & .lossbook-explain > thead th + th:not(:last-child) { display: none; }
+  & .lossbook-explain > tbody > tr > td:not(:last-child) { grid-row: 2; grid-column: 1;
+    color: var(--pst-color-text-muted, var(--jp-ui-font-color2, inherit)); }
+  & .lossbook-explain > tbody > tr > th + td:last-child,
+  & .lossbook-explain > tbody > tr > td + td { grid-row: 1 / span 2; grid-column: 2; }
+  & .lossbook-explain > tbody > tr > td:only-child { grid-column: 1 / -1; }
+}
+@container (max-width: 34em) {
+  & .lossbook-explain { grid-template-columns: minmax(0, 1fr); }
+  & .lossbook-explain > thead { display: none; }
+  & .lossbook-explain > tbody > tr > td + td { grid-row: 3; grid-column: 1; }
+}
 </style>""".replace("&", ".lossbook.lossbook").replace("$line", LINE_COLOUR)
 """The style sheet of a table, which goes along with it."""
 
@@ -162,12 +185,12 @@ class ArraySummary:
             facts.append(f"{self.nans} nan")
         if facts:
             lines.append(", ".join(facts))
-        if self.first:
+        for row, numbers in self.rows:
+            lines.append(f"row {row}: {_format(numbers, digits, None, 1).replace(chr(10), ', ')}")
+        if self.first and not self.rows:
             shown = ", ".join(_format(entry, digits, None, 1) for entry in self.first)
             more = ", …" if math.prod(self.shape) > len(self.first) else ""
             lines.append(f"first {shown}{more}")
-        for row, numbers in self.rows:
-            lines.append(f"row {row}: {_format(numbers, digits, None, 1).replace(chr(10), ', ')}")
         return "\n".join(lines) or "empty"
 
     def __repr__(self):
@@ -656,7 +679,7 @@ def html_value(value, digits=6, rows=()):
     >>> html_value(0.25)
     '<code>0.25</code>'
     >>> html_value(np.array([0.5, 1.0]))
-    '<code>[0.5  1.0]</code> <small>(2,) float64</small>'
+    '<code class="array">[0.5  1.0]</code> <small>(2,) float64</small>'
     """
     items = _items_with_arrays(value)
     if items:
@@ -665,7 +688,9 @@ def html_value(value, digits=6, rows=()):
     text = html.escape(format_value(value, digits, HTML_WIDTH, rows))
     kind = html.escape(format_kind(value))
     muted = f" <small>{kind}</small>" if kind else ""
-    return Html(f"<pre>{text}</pre>{muted}" if "\n" in text else f"<code>{text}</code>{muted}")
+    if "\n" in text:
+        return Html(f"<pre>{text}</pre>{muted}")
+    return Html(f'<code class="array">{text}</code>{muted}' if kind else f"<code>{text}</code>")
 
 
 def html_code(code, bold=()):

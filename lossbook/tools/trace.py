@@ -156,23 +156,31 @@ def function_within(target):
 
 def _with_inner(wrapper, inner, other):
     """Copy a decorated function so that it holds ``other`` where it holds ``inner``."""
-    if hasattr(wrapper, "cache_info"):  # what a cache remembers is what its function returns
-        return other
+    if hasattr(wrapper, "cache_info") or hasattr(wrapper, "python_function"):
+        return other  # a cache, or a graph of TensorFlow: what it gives is what its function returns
     if isinstance(wrapper, FunctionType):
-        cells = [CellType(other) if _holds(cell, inner) else cell for cell in wrapper.__closure__ or ()]
-        return _copy_of(wrapper, wrapper.__code__, cells)
+        return _substituted(wrapper, inner, other, [])
     with contextlib.suppress(TypeError):  # no attributes: written in C
-        held = [name for name, value in vars(wrapper).items() if value is inner]
+        held = {name: _substituted(value, inner, other, []) for name, value in vars(wrapper).items()}
         wrapper = copy.copy(wrapper)
-        vars(wrapper).update(dict.fromkeys(held, other))
+        vars(wrapper).update(held)
     return wrapper
 
 
-def _holds(cell, inner):
-    try:
-        return cell.cell_contents is inner
-    except ValueError:  # empty
-        return False
+def _substituted(value, inner, other, seen):
+    """Give ``other`` for ``inner``, copies of the functions whose closures lead there, and the rest as it is."""
+    if value is inner:
+        return other
+    if not isinstance(value, FunctionType) or any(value is known for known in seen):
+        return value
+    cells = []
+    for cell in value.__closure__ or ():
+        with contextlib.suppress(ValueError):  # empty
+            held = cell.cell_contents
+            found = _substituted(held, inner, other, [*seen, value])
+            cell = cell if found is held else CellType(found)
+        cells.append(cell)
+    return value if cells == list(value.__closure__ or ()) else _copy_of(value, value.__code__, cells)
 
 
 def _copy_of(function, code, cells):
