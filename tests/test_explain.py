@@ -482,6 +482,148 @@ def test_closures_defaults_star_arguments_and_recursion():
     assert len(record) == 2 and record.value == 120
 
 
+class Base:
+    def cost(self, x):
+        y = x + 1
+        return y
+
+
+class Derived(Base):
+    __factor = 3
+
+    def cost(self, x):
+        y = super().cost(x) * self.__factor  # of the class above
+        __z = y + Derived.__factor
+        return __z
+
+
+COUNTED = 0
+
+
+def counts(x):
+    global COUNTED
+    COUNTED = x
+    COUNTED += 1
+    return COUNTED
+
+
+def bumps():
+    count = 0
+
+    def bump():
+        nonlocal count
+        count += 1
+        return count
+
+    one = bump()
+    return one + count
+
+
+def matches(x):
+    match x:
+        case (a, b):
+            total = a + b
+        case _:
+            total = 0
+    return total
+
+
+def overrides(x):
+    try:
+        return 1 / x
+    except ZeroDivisionError:
+        text = "caught"
+        return text
+    finally:
+        last = x
+        if x > 1:
+            return last  # noqa: B012
+
+
+def opens():
+    with io.StringIO("a") as first, io.StringIO(first.read() + "b") as second:
+        both = second.read()
+    return both
+
+
+def deletes(x, /, *, by=2):
+    y = x * by
+    del x
+    z = y
+    return z
+
+
+def holds():
+    class Box:
+        pass
+
+    box = Box()
+    box.items = {"k": 1}
+    box.items["k"] += 1
+    return box.items
+
+
+@pytest.mark.parametrize(
+    "function, args, expected",
+    [
+        (Derived().cost, (1,), {"y": 6, "__z": 9}),
+        (counts, (4,), {"COUNTED": 5}),
+        (bumps, (), {"count": 0, "one": 1, "return": 2}),
+        (matches, ((1, 2),), {"total": 3}),
+        (matches, (0,), {"total": 0}),
+        (overrides, (0,), {"text": "caught", "last": 0, "return": "caught"}),
+        (overrides, (2,), {"last": 2}),
+        (opens, (), {"first": None, "second": None, "both": "ab"}),
+        (deletes, (1,), {"y": 2, "z": 2}),
+        (holds, (), {"box": None, "box.items": {"k": 2}, "return": {"k": 2}}),
+    ],
+)
+def test_copy_does_what_the_function_does(function, args, expected):
+    record = explain(function, *args)
+    assert record.value == function(*args)
+    found = {name: record[name] for step in record for name in step.names}
+    assert list(found) == list(expected)
+    assert all(found[name] == value for name, value in expected.items() if value is not None)
+
+
+def test_decorators_of_every_kind_hold_the_copy():
+    class Twice:
+        def __init__(self, function):
+            functools.update_wrapper(self, function)
+            self.function = function
+
+        def __call__(self, x):
+            return 2 * self.function(x)
+
+    def skipping(function):  # names the innermost function, calls another wrapper
+        def outer(x):
+            return function(x)
+
+        outer.__wrapped__ = function.__wrapped__
+        return outer
+
+    @skipping
+    @Twice
+    def inside_an_object(x):
+        y = x + 1
+        return y
+
+    @Twice
+    def object_itself(x):
+        y = x + 1
+        return y
+
+    @skipping
+    @functools.wraps(object_itself.__wrapped__)
+    def through_another(x):
+        return object_itself.__wrapped__(x)
+
+    assert explain(object_itself, 1)["y"] == 2 and explain(object_itself, 1).value == 4
+    for held in (inside_an_object, through_another):
+        with pytest.raises(TypeError, match="whose decorator did not run"):  # rather than what did not run
+            explain(held, 1)
+
+
 def test_notebook_cell_without_a_file_is_traced():
     source = "def cell(x):\n    y = x + 1  # next\n    return y * 2\n"
     record = explain(make_function(source, "cell"), 1)
@@ -502,6 +644,10 @@ def test_reloaded_module_is_read_again(tmp_path, monkeypatch):
     file.write_text("def f(x):\n    y = x + 1  # one more\n    return y\n")
     module = importlib.import_module(file.stem)
     assert explain(module.f, 1).steps[0].meaning == "one more"
+    for text in ("def f(x):\n    y = x + 2  # one more\n    return y\n", "\n\ndef f(x):\n    return x\n"):
+        file.write_text(text)
+        with pytest.raises(TypeError, match="Received f, wh.* reload its module"):
+            explain(module.f, 1)
     file.write_text("\n\ndef f(x):\n    y = x + 20  # twenty more\n    return y\n")
     step = explain(importlib.reload(module).f, 1).steps[0]
     assert (step.meaning, step.value, step.line) == ("twenty more", 21, 4)
@@ -586,7 +732,9 @@ def test_cached_function_is_recorded_each_time():
     assert explain(cached, 1)["y"] == 2 == explain(cached, 1)["y"] and cached.cache_info().currsize == 0
 
 
-@pytest.mark.parametrize("options", [{"depth": -1}, {"depth": 1.5}, {"digits": 0}, {"digits": True}])
+@pytest.mark.parametrize(
+    "options", [{"depth": -1}, {"depth": 1.5}, {"digits": 0}, {"digits": True}, {"rows": [-1]}, {"rows": "3"}]
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match="Received .*; expected a whole number of at least"):
         explain(huber, Y_TRUE, Y_PRED, **options)
@@ -603,6 +751,12 @@ def test_exception_passes_through_with_a_note():
 
     with pytest.raises(ZeroDivisionError) as caught:
         explain(breaks, 1)
+    last = caught.traceback[-1]
+    assert (last.path, last.lineno, last.name) == (
+        Path(__file__),
+        breaks.__code__.co_firstlineno + 1,
+        "breaks",
+    )
     line = breaks.__code__.co_firstlineno + 1
     assert caught.value.__notes__ == [f"explain: breaks stopped after line {line}: y = x + 1"]
 
@@ -814,6 +968,23 @@ def test_nested_calls_in_text_and_html():
     assert "<details>" not in explain(toy(), 8.0, depth=0)._repr_html_()
 
 
+def helper_of_the_reader(y_true, y_pred, loss):
+    return loss(y_true, y_pred).mean()
+
+
+def test_calls_behind_a_helper_an_object_or_a_comprehension_are_opened():
+    lossbook = pytest.importorskip("lossbook")
+
+    def reader(y_true, y_pred):
+        helped = helper_of_the_reader(y_true, y_pred, lossbook.mse)
+        called = lossbook.MeanSquaredError()(y_true, y_pred)
+        listed = [lossbook.mse(y_true, y_pred) for _ in range(2)]
+        return listed
+
+    calls = [[call.name for call in step.calls] for step in explain(reader, Y_TRUE, Y_PRED)]
+    assert calls == [["mean_squared_error"], ["mean_squared_error"], ["mean_squared_error"] * 2]
+
+
 def test_functions_of_other_modules_are_not_opened():
     reader = make_function(TOY, "toy", module="lossbooks.toy")
     assert not any(step.calls for step in explain(reader, 8.0))
@@ -919,7 +1090,129 @@ def test_mask_that_the_loss_makes_reaches_the_reduction():
     np.testing.assert_array_equal(given["mask"], [True, False, True])
 
 
+def test_plain_reduction_is_one_line_and_its_steps_are_kept():
+    lossbook = pytest.importorskip("lossbook")
+    lines = {
+        "sum_over_batch_size": "sum_over_batch_size: mean of the 3 values = 1.20833  float64",
+        "sum": "sum: sum of the 3 values = 3.625  float64",
+        None: "none: the 3 values as they are",
+    }
+    for reduction, line in lines.items():
+        record = explain(lossbook.Huber(reduction=reduction), Y_TRUE, Y_PRED)
+        assert str(record).split("\n\n")[1] == record.to_markdown().split("\n\n")[-1] == line
+        assert f"<details><summary>{line}</summary>" in record.to_html() and record.stages[1].steps
+    weighed = explain(lossbook.Huber(), Y_TRUE, Y_PRED, sample_weight=[1, 2, 3])
+    assert "what each value" in str(weighed) and "<details><summary>sum" not in weighed.to_html()
+
+
+def test_losses_of_keras_are_traced_to_the_number_they_give():
+    pytest.importorskip("tensorflow")
+    from lossbook import keras, tf
+
+    class Mine(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            error = keras.ops.abs(y_pred - y_true)  # how far
+            return keras.ops.mean(error**1.5, axis=-1)
+
+    def function(y_true, y_pred):
+        error = tf.subtract(y_pred, y_true)  # a tensor
+        return keras.ops.mean(error, axis=-1)
+
+    column = Y_PRED[:, :1]
+    masked = tf.constant(Y_PRED)
+    masked._keras_mask = tf.constant([True, False, True])
+    for loss, y_pred, weights in [
+        (Mine(), Y_PRED, None),
+        (Mine(reduction="sum"), Y_PRED, [1.0, 2.0, 0.0]),
+        (Mine(), masked, None),
+        (keras.losses.Huber(delta=2.0), Y_PRED, None),
+        (keras.losses.MeanSquaredError(reduction="none"), Y_PRED, None),
+    ]:
+        record = explain(loss, Y_TRUE, y_pred, sample_weight=weights)
+        np.testing.assert_array_equal(record.value, loss(Y_TRUE, y_pred, sample_weight=weights))
+        assert record["error"].dtype == np.float32 if "error" in record else True
+        assert ("mean of the 3 values" in str(record)) == (record.stages[1].summary.startswith("sum_over"))
+    flat = keras.losses.MeanAbsoluteError()  # (N,) against (N, 1)
+    np.testing.assert_array_equal(explain(flat, Y_TRUE[:, 0], column).value, flat(Y_TRUE[:, 0], column))
+    np.testing.assert_array_equal(explain(function, Y_TRUE, Y_PRED)["error"], Y_PRED - Y_TRUE)
+    np.testing.assert_array_equal(explain(tf.function(function), Y_TRUE, Y_PRED)["error"], Y_PRED - Y_TRUE)
+
+
 # -------------------------------------------------------------------------------------- the writing
+
+
+def several(y_true, y_pred):
+    losses = {name: np.abs(y_pred[name] - y_true[name]) for name in y_true}  # one for each output
+    total = losses["price"].sum()  # in euros
+    return total
+
+
+def test_several_outputs_are_shown_one_by_one():
+    y_true = {"price": Y_TRUE[:, :1], "kinds": [Y_TRUE, 7]}
+    y_pred = {"price": Y_PRED[:, :1], "kinds": 3}
+
+    def read(outputs, pair):
+        price = outputs["price"]  # the first
+        return pair
+
+    record = explain(read, y_true, (Y_TRUE[0], Y_PRED[0]))
+    y_true["price"] = None
+    np.testing.assert_array_equal(record["outputs"]["price"], [[0.0], [1.0], [3.0]])
+    text, html, markdown = str(record), record.to_html(), record.to_markdown()
+    assert re.search(r"^outputs +price: \[0.0  1.0  3.0\]ᵀ  \(3, 1\) float64$", text, re.M)
+    assert re.search(r"^ +kinds: 0: \[\[0.0  0.0\]\n +\[1.0  2.0\]", text, re.M)
+    assert re.search(r"^return pair +0: \[0.0  0.0\]  \(2,\) float64\n +1: \[0.5  3.0\]", text, re.M)
+    shown = '<code class="array">[0.0  1.0  3.0]ᵀ</code> <small>(3, 1) float64</small>'
+    assert f"<div><code>price:</code> {shown}</div>" in html
+    assert "`price:` `[0.0  1.0  3.0]ᵀ` (3, 1) float64<br>`kinds:`" in markdown
+    record = explain(several, {"price": Y_TRUE}, {"price": Y_PRED})
+    np.testing.assert_array_equal(record["losses"]["price"], np.abs(Y_PRED - Y_TRUE))
+
+
+def test_rows_asked_for_are_shown_of_large_arrays():
+    def double(x):
+        twice = 2 * x  # doubled
+        part = twice[:5]  # a few
+        return part
+
+    for count in (100, 10_000):  # kept whole, and summarised at once
+        numbers = np.arange(2.0 * count).reshape(count, 2)
+        record = explain(double, numbers, rows=[3, 7])
+        text = str(record)
+        assert "row 3: [12.0  14.0]" in text and "row 7: [28.0  30.0]" in text and "first" not in text
+        assert "row 3: [12.0  14.0]" in record.to_html() and "row 3: [12.0  14.0]" in record.to_markdown()
+        assert "[16.0  18.0]" in text, "a small array is shown whole"
+        assert "first 0.0, 2.0" in str(explain(double, numbers))
+    assert "row 3" in str(explain(double, numbers, rows=3))
+    assert "row" not in str(explain(double, numbers, rows=[10_000]))
+
+
+def test_markdown_is_a_table_with_nothing_loose_in_it():
+    def reader(x):
+        """Doc.
+
+        Parameters
+        ----------
+        x : array
+            A | B.
+        """
+        y = x | 1  # either <b> or *b*
+        z = [k for k in "`|"]
+        return z
+
+    lines = explain(reader, np.arange(8).reshape(4, 2)).to_markdown().split("\n")
+    assert lines[0] == "**`reader(x)`**" and lines[2:4] == [
+        "| step | what it means | value |",
+        "| --- | --- | --- |",
+    ]
+    assert [len(re.findall(r"(?<!\\)\|", line)) for line in lines[2:]] == [4] * 5
+    assert lines[4].startswith("| `x` | A \\| B | `[[0  1]`<br>` [2  3]`<br>")
+    assert lines[5].startswith("| `y = x \\| 1` | either \\<b\\> or \\*b\\* |")
+    deep = explain(toy(), 8.0, depth=2).to_markdown()
+    assert "| ↳ helper(x) |" in deep and "| `        half = x / 2` | halved | `4.0` |" in deep
+
+
+# -------------------------------------------------------------------------------------- the bytes
 
 
 def risky(x):
@@ -1103,6 +1396,9 @@ def test_format_number_refuses_what_is_no_number(wrong):
         (np.array([[True, False]]), "[[True  False]]"),
         (np.array([["a", "b"]]), "[['a'  'b']]"),
         (np.array([[1e-7, 0.5], [0.25, 10.0]]), "[[1e-07   0.5]\n [0.25   10.0]]"),
+        (np.array([[1.0], [2.5]]), "[1.0  2.5]ᵀ"),
+        (np.zeros((9, 1)), "min 0.0, mean 0.0, max 0.0\nfirst 0.0, 0.0, 0.0, 0.0, …"),
+        (np.zeros((1, 1)), "[[0.0]]"),
         (np.zeros((2, 1, 2)), "[[[0.0  0.0]]\n [[0.0  0.0]]]"),
         (np.zeros((0, 3)), "[]"),
         (np.array(3), "3"),

@@ -15,6 +15,7 @@ from lossbook.tools.render import (
     html_value,
     markdown_code,
     markdown_table,
+    markdown_text,
     markdown_value,
     text_table,
     text_value,
@@ -425,7 +426,7 @@ def _stage_html(stage, look):
     for step in stage.steps:
         if step.skipped:
             rows.append([_more_times(step.skipped)])
-        rows.append(_html_row(step, _given(stage), look))
+        rows.append(_html_step(step, _given(stage), look))
         rows += [[_html_call(nested, look)] for nested in step.calls]
     caption = None if stage.summary else stage.title
     headers, rows = _without_meanings(rows)
@@ -433,7 +434,7 @@ def _stage_html(stage, look):
     return _html_folded(Html(html.escape(stage.summary)), table) if stage.summary else table
 
 
-def _html_row(step, given, look):
+def _html_step(step, given, look):
     bold = {name.partition(".")[0] for name in step.names}
     parts, again = [], _said_again(step, given)
     for name, value in _values_to_say(step, given):
@@ -457,7 +458,7 @@ def _stage_markdown(stage, look, depth):
     if stage.summary:
         return stage.summary
     rows = [
-        [markdown_code(given.name), given.meaning, markdown_value(given.value, **look)]
+        [markdown_code(given.name), markdown_text(given.meaning), markdown_value(given.value, **look)]
         for given in _told_and_usual(stage.inputs)[0]
     ]
     usual = _told_and_usual(stage.inputs)[1]
@@ -472,5 +473,5 @@ def _stage_markdown(stage, look, depth):
             label = f"{markdown_code(name)} " if len(step.names) > 1 else ""
             parts.append(label + markdown_value(value, **look))
         parts += [again] if again else []
-        rows.append([markdown_code(code), meaning, "<br>".join(parts)])
+        rows.append([markdown_code(code), markdown_text(meaning), "<br>".join(parts)])
     return f"**{markdown_code(stage.title)}**\n\n{markdown_table(*_without_meanings(rows))}"

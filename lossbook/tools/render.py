@@ -30,6 +30,7 @@ __all__ = [
     "html_value",
     "markdown_code",
     "markdown_table",
+    "markdown_text",
     "markdown_value",
     "text_table",
     "text_value",
@@ -87,7 +88,7 @@ html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
 & table table { font-size: 1em; margin: 0.4em 0 0.4em 1.2em; }
 @container (max-width: 62em) {
   & .lossbook-explain { display: grid; grid-template-columns: minmax(min(19em, 100%), 1fr) auto; }
-  & .lossbook-explain > :is(thead, tbody), & .lossbook-explain > * > tr {
+  & .lossbook-explain > thead, & .lossbook-explain > tbody, & .lossbook-explain > * > tr {
     display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; }
   & .lossbook-explain > caption { display: block; grid-column: 1 / -1; }
   & .lossbook-explain > tbody + tbody { border-top-width: 1px; }
@@ -379,10 +380,10 @@ def _lay_out(entries, width, indent):
     if entries.ndim > 1:
         rows = [_lay_out(row, width, indent + 1) for row in entries]
         return "[" + ("\n" + margin).join(rows) + "]"
-    lines, room = [""], width - 1
+    lines, limit = [""], width - 1
     for entry in entries:
         longer = f"{lines[-1]}  {entry}" if lines[-1] else entry
-        if lines[-1] and len(longer) + indent + 1 > room:
+        if lines[-1] and len(longer) + indent + 1 > limit:
             lines.append(entry)
         else:
             lines[-1] = longer
@@ -524,14 +525,14 @@ def text_table(headers, rows, align=None, width=TEXT_WIDTH, fixed=()):
     mae    6.25
     """
     align = _check_align(align, headers)
-    headers = [_plain(cell) for cell in headers]
-    table = [None if row is None else [_plain(cell) for cell in row] for row in rows]
+    headers = [_cell_text(cell) for cell in headers]
+    table = [None if row is None else [_cell_text(cell) for cell in row] for row in rows]
     full = [row for row in [headers, *table] if row is not None and len(row) == len(headers)]
     natural = [max(_widest(row[column]) for row in full) for column in range(len(headers))]
-    room = width - 2 * (len(headers) - 1)
+    limit = width - 2 * (len(headers) - 1)
     words = [max(_longest_word(row[column]) for row in full) for column in range(len(headers))]
     least = [natural[c] if c in fixed else min(natural[c], words[c]) for c in range(len(headers))]
-    widths = _fit(_fit(natural, least, room), [min(8, size) for size in least], room, fixed)
+    widths = _fit(_fit(natural, least, limit), [min(8, size) for size in least], limit, fixed)
     rule = "  ".join("─" * size for size in widths)
     lines = [*_text_row(headers, widths, align), rule]
     for row in table:
@@ -539,7 +540,7 @@ def text_table(headers, rows, align=None, width=TEXT_WIDTH, fixed=()):
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _plain(cell):
+def _cell_text(cell):
     if isinstance(cell, Html):
         return html.unescape(re.sub("<[^>]*>", "", cell))
     return cell if isinstance(cell, str) else format_value(cell)
@@ -553,10 +554,10 @@ def _longest_word(text):
     return max((len(word) for word in text.split()), default=0)
 
 
-def _fit(widths, least, room, fixed=()):
+def _fit(widths, least, limit, fixed=()):
     """Take from the widest column, one character at a time, until all of them fit."""
     widths = list(widths)
-    while sum(widths) > room:
+    while sum(widths) > limit:
         loose = [c for c in range(len(widths)) if widths[c] > least[c] and c not in fixed]
         if not loose:
             break
@@ -777,6 +778,17 @@ def markdown_code(code):
     """
     lines = [line.replace("|", "\\|") for line in code.split("\n")]
     return "<br>".join(f"`` {line} ``" if "`" in line else f"`{line}`" for line in lines)
+
+
+def markdown_text(text):
+    """Write plain text for Markdown, in which nothing of it is a sign.
+
+    Examples
+    --------
+    >>> print(markdown_text("a * b < c"))
+    a \\* b \\< c
+    """
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text)
 
 
 def markdown_value(value, digits=6, rows=()):

@@ -29,6 +29,7 @@ __all__ = ["function_within", "record_run"]
 
 FIRST_TIMES = 3  # executions of one statement shown before the last
 BEGIN, LOG = " begin", " log"  # names in the copy that no source can hold
+HOME = "Write it in a file or in a notebook cell; where that has changed since, run it again or"
 FUTURE = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 HIDDEN = ("lossbook.arrays", "lossbook.tools.trace", "lossbook.tools.record", "lossbook.tools.render")
 
@@ -168,7 +169,7 @@ def _with_inner(wrapper, inner, other):
 
 
 def _substituted(value, inner, other, seen):
-    """Give ``other`` for ``inner``, copies of the functions whose closures lead there, and the rest as it is."""
+    """Give ``other`` for ``inner``, a copy of a function whose closure leads there, the rest as it is."""
     if value is inner:
         return other
     if not isinstance(value, FunctionType) or any(value is known for known in seen):
@@ -207,10 +208,10 @@ def _check_source(target, function):
         raise _refusal(f"the generator {name}", "Return the values instead of yielding them.")
     source = _source_of(function)
     if source is None:
-        raise _refusal(f"{name}, whose source cannot be read", "Write it in a file or in a notebook cell.")
+        raise _refusal(f"{name}, whose source cannot be read", f"{HOME} reload its module.")
     if not source.is_of(function):
         file = function.__code__.co_filename
-        raise _refusal(f"{name}, which is not what {file} says now", "Define it again, or reload its module.")
+        raise _refusal(f"{name}, which is not what {file} says now", "Run that again, or reload its module.")
     return source
 
 
