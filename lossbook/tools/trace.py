@@ -97,7 +97,7 @@ class _Run:
         code = function.__code__
         if code not in self.sources:
             source = _source_of(function)
-            self.sources[code] = source if source is not None and source.is_of(function) else None
+            self.sources[code] = source if source is not None and source.is_of(code) else None
         return self.sources[code]
 
     def begin(self, values):
@@ -209,7 +209,7 @@ def _check_source(target, function):
     source = _source_of(function)
     if source is None:
         raise _refusal(f"{name}, whose source cannot be read", f"{HOME} reload its module.")
-    if not source.is_of(function):
+    if not source.is_of(function.__code__):
         file = function.__code__.co_filename
         raise _refusal(f"{name}, which is not what {file} says now", "Run that again, or reload its module.")
     return source
@@ -429,15 +429,19 @@ def _source_of(function):
     """Give the source of a function, read again where its file has changed; None where there is none."""
     code = function.__code__
     linecache.checkcache(code.co_filename)
-    lines = linecache.getlines(code.co_filename, function.__globals__)
-    return _read_source(code, code.co_filename, tuple(lines)) if lines else None
+    lines = tuple(linecache.getlines(code.co_filename, function.__globals__))
+    with _ONE_AT_A_TIME, contextlib.suppress(SyntaxError):
+        return _read_source(code, code.co_filename, lines)
+    return None
 
 
 @functools.lru_cache(maxsize=256)
 def _read_source(code, file, lines):
-    with _ONE_AT_A_TIME:
-        definition = _definition(lines, code.co_name, code.co_firstlineno)
-        return None if definition is None else _Source(code, file, lines, definition)
+    for statement in _tree(lines).body:
+        definition = _definition(statement, code)
+        if definition is not None:
+            return _Source(code, file, lines, statement, definition)
+    return None
 
 
 @functools.lru_cache(maxsize=16)
@@ -445,45 +449,62 @@ def _tree(lines):
     return ast.parse("".join(lines))
 
 
-def _definition(lines, name, first):
-    try:
-        tree = _tree(lines)
-    except SyntaxError:
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == first:
+@functools.lru_cache(maxsize=16)
+def _code_of_file(file, lines, flags):
+    return compile(_tree(lines), file, "exec", flags, dont_inherit=True)
+
+
+def _definition(statement, code):
+    """Find the definition of a code inside a statement, by its name and its first line."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
+            if min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
                 return node
     return None
+
+
+def _code_within(whole, code):
+    """Find, in the code of a file, that of a function, by its name and its first line."""
+    if (whole.co_name, whole.co_firstlineno) == (code.co_name, code.co_firstlineno):
+        return whole
+    inside = (part for part in whole.co_consts if isinstance(part, CodeType))
+    return next((found for part in inside if (found := _code_within(part, code))), None)
 
 
 class _Source:
     """A function's source, what it binds where, and the code of a copy that records it."""
 
-    def __init__(self, code, file, lines, definition):
+    def __init__(self, code, file, lines, statement, definition):
         self.lines, self.definition = lines, definition
         self.comments = _comments(lines, definition)
         self.doc = _parameter_meanings(ast.get_docstring(definition) or "")
         self.defaults = _literal_defaults(definition)
         self.parameters = tuple(argument.arg for argument in _arguments(definition))
         self.bindings = []  # in the order of the source
-        bare = _bare(definition)
-        self.plain = _compiled(bare, code, file), _compiled(bare, code, file, _imports(_tree(lines)))
-        self.traced = _compiled(_Rewriting(self).of(bare), code, file)
 
-    def is_of(self, function):
-        """Tell whether this source compiles to the code that a function holds."""
-        code = function.__code__
+        def compiled(statement):
+            alone = ast.Module([statement], [])
+            return _code_within(compile(alone, file, "exec", flags, dont_inherit=True), code)
+
+        flags = code.co_flags & FUTURE
+        self.plain = [compiled(statement)]  # as IPython does
+        with contextlib.suppress(SyntaxError):  # await at the top of a cell
+            self.plain.append(_code_within(_code_of_file(file, lines, flags), code))
+        rewritten = copy.deepcopy(statement)
+        _Rewriting(self).of(_definition(rewritten, code))
+        self.traced = compiled(rewritten)
+
+    def is_of(self, code):
+        """Tell whether this source compiles to a code."""
         if any(isinstance(node, ast.Assert) for node in ast.walk(self.definition)):  # pytest writes them anew
-            plain = self.plain[0]
-            return (plain.co_argcount, plain.co_freevars) == (code.co_argcount, code.co_freevars)
-        return any(_is_same_code(plain, code) for plain in self.plain)
+            return self.plain[0].co_freevars == code.co_freevars
+        return code in self.plain
 
     def traced_copy(self, function, begin):
         """Copy a function: its copy calls ``begin`` with its arguments, and tells the log it gets."""
-        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-        cells[BEGIN] = CellType(begin)
-        return _copy_of(function, self.traced, [cells[name] for name in self.traced.co_freevars])
+        made = _copy_of(function, self.traced, function.__closure__ or ())
+        made.__kwdefaults__ = {**(function.__kwdefaults__ or {}), BEGIN: begin}
+        return made
 
     def bind(self, node, targets, code, last=None):
         """Note that a node binds the names in its targets; give the number of the binding, or None."""
@@ -516,68 +537,6 @@ class _Source:
         edge = len(self.lines[node.lineno - 1]) - len(self.lines[node.lineno - 1].lstrip())
         moved = [line[edge:] if not line[:edge].strip() else line for line in lines[1:]]
         return "\n".join([lines[0], *(line for line in moved if line)])
-
-
-def _bare(definition):
-    """Copy a definition without what runs when it is defined: decorators, defaults, annotations."""
-    bare = copy.deepcopy(definition)
-    bare.decorator_list, bare.returns, bare.type_params = [], None, []
-    for defaults in (bare.args.defaults, bare.args.kw_defaults):
-        defaults[:] = [node and ast.copy_location(ast.Constant(None), node) for node in defaults]
-    for argument in _arguments(bare):
-        argument.annotation = None
-    return bare
-
-
-def _compiled(definition, code, file, imports=()):
-    """Compile a definition with the free names and the class of a function's code."""
-    owner = code.co_qualname.split(".")[-2:-1]
-    definition.name, scope = " made", [definition]  # a name that hides none
-    if owner and owner != ["<locals>"]:  # a method: the name of its class is part of __private names
-        known = [] if owner[0] in code.co_freevars else [ast.Global(owner)]
-        scope = [*known, ast.ClassDef(owner[0], [], [], scope, [], type_params=[])]
-    free = ast.arguments([], [ast.arg(name) for name in (*code.co_freevars, BEGIN)], None, [], [], None, [])
-    outer = ast.FunctionDef(" outer", free, scope, [], type_params=[])
-    module = ast.fix_missing_locations(ast.Module([*imports, outer], []))
-    made = compile(module, file, "exec", code.co_flags & FUTURE, dont_inherit=True)
-    while made.co_name != " made":
-        made = next(constant for constant in made.co_consts if isinstance(constant, CodeType))
-    return _renamed(made, made.co_qualname, code.co_qualname).replace(co_name=code.co_name)
-
-
-def _renamed(code, ours, theirs):
-    """Put another qualified name into a code, and into those of the functions and classes inside it."""
-
-    def mend(constant):
-        if isinstance(constant, CodeType):
-            return _renamed(constant, ours, theirs)
-        return constant.replace(ours, theirs, 1) if isinstance(constant, str) else constant
-
-    constants = tuple(map(mend, code.co_consts))
-    return code.replace(co_qualname=mend(code.co_qualname), co_consts=constants)
-
-
-def _imports(tree):
-    """Give what a module imports: calls of it compile to other instructions than calls of methods."""
-    waiting, found = list(tree.body), []
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found.append(node)
-        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            waiting += ast.iter_child_nodes(node)
-    return found
-
-
-def _is_same_code(one, other):
-    """Compare what runs, whatever the file and the lines."""
-    parts = ("co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount")
-    if any(getattr(one, part) != getattr(other, part) for part in parts):
-        return False
-    return len(one.co_consts) == len(other.co_consts) and all(
-        _is_same_code(a, b) if isinstance(a, CodeType) and isinstance(b, CodeType) else repr(a) == repr(b)
-        for a, b in zip(one.co_consts, other.co_consts, strict=True)
-    )
 
 
 def _arguments(definition):
@@ -664,7 +623,8 @@ class _Rewriting(ast.NodeTransformer):
         body = self._block(definition.body[doc:])
         nothing = ast.Return(_told("leave", None, ast.Constant(None)))
         definition.body[doc:] = [_at(opening, definition), *body, _at(nothing, definition.body[-1])]
-        return definition
+        definition.args.kwonlyargs.append(_at(ast.arg(BEGIN), definition))
+        definition.args.kw_defaults.append(_at(ast.Constant(None), definition))
 
     def _block(self, statements):
         return [made for statement in statements for made in self._as_list(self.visit(statement))]
