@@ -56,10 +56,14 @@ def numeric_gradient(loss, y_true, y_pred, step=1e-4):
         return float(np.sum(loss(y_true, moved), dtype=np.float64))
 
     for place in np.ndindex(y_pred.shape):
-        wide = (total(place, step) - total(place, -step)) / (2 * step)
-        near = (total(place, step / 2) - total(place, -step / 2)) / step
+        wide, near = (_central_difference(lambda h, at=place: total(at, h), h) for h in (step, step / 2))
         slopes[place] = (4 * near - wide) / 3
     return slopes
+
+
+def _central_difference(function, step):
+    """Return the slope of a function of one number at 0, from one step either way."""
+    return (function(step) - function(-step)) / (2 * step)
 
 
 def loss_and_slope_at(loss, batch, place, **settings):
@@ -91,8 +95,7 @@ def loss_and_slope_at(loss, batch, place, **settings):
     """
     y_true, y_pred = (np.asarray(part) for part in batch(place, **settings))
     step = 1e-6 * max(1.0, abs(place))
-    ahead, behind = (np.asarray(batch(place + h, **settings)[1], dtype=float) for h in (step, -step))
-    way = (ahead - behind) / (2 * step)
+    way = _central_difference(lambda h: np.asarray(batch(place + h, **settings)[1], dtype=float), step)
     value, gradient = loss.value_and_gradient(y_true, np.asarray(y_pred, dtype=float))
     with np.errstate(invalid="ignore"):  # what does not move pulls nowhere, however steep
         return float(value), float(np.sum(np.where(way == 0, 0.0, gradient * way)))
