@@ -875,13 +875,22 @@ def test_threads_do_not_mix():
         "def f(x):\n" + "".join(f"    y{k} = x + {k} * (x - x)\n" for k in range(100)) + "    return y99\n"
     )
 
+    functions = {x: [make_function(f"{source}# {k} {x}\n", "f") for k in range(8)] for x in range(6)}
+
+    class Garbage:
+        def __del__(self):  # collected while another thread parses, it lets that thread's turn end
+            sum(range(50))
+
     def work(x):
-        fresh = make_function(source, "f", filename=f"<cell of thread {x}>")  # each is parsed in its thread
-        assert explain(fresh, x).value == x
+        for function in functions[x]:  # each is parsed here
+            cycle = Garbage()
+            cycle.itself = cycle
+            del cycle
+            assert explain(function, x).value == x
         found[x] = explain(slow, x)["total"]
 
     turn = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)  # threads take turns often, so that what they share shows
+    sys.setswitchinterval(1e-6)  # threads take turns often, so that what they share shows
     try:
         threads = [threading.Thread(target=work, args=(x,)) for x in range(6)]
         for thread in threads:
