@@ -15,7 +15,6 @@ from random_cases import (  # noqa: F401  (a fixture and hooks)
     pytest_addoption,
     pytest_collection_modifyitems,
     pytest_configure,
-    pytest_report_header,
     pytest_terminal_summary,
 )
 from sync import KERNEL_ENV

@@ -33,7 +33,7 @@ def assert_close(ours, theirs, tolerance):
 
 def ask_keras(case):
     """Return Keras's reduced, weighted, masked loss of a case, and TensorFlow's gradient of it."""
-    case = case.widened()
+    case = with_counted_labels(case.widened())
     settings, y_true, y_pred, back = as_documented(case)
     loss = getattr(keras.losses, case.spec.cls.__name__)(
         **settings, reduction=case.reduction, dtype=case.computed
@@ -62,6 +62,15 @@ def ask_keras_function(case, **further):
         tape.watch(point)
         values = getattr(keras.losses, case.name)(labels, point, **settings, **further)
     return values.numpy(), back(tape.gradient(values, point).numpy())
+
+
+def with_counted_labels(case):
+    """Return the case with labels that count alone: they decide whether hinge reads 0 and 1 as -1 and +1."""
+    counts = coefficients(case.changed(reduction="sum"), np.ones(len(case.y_pred))) != 0
+    if "hinge" not in case.name or case.y_pred.shape[:-1] != counts.shape or not counts.any():
+        return case
+    # DEPARTURE: Keras looks at every label, also of samples that are masked or weigh 0
+    return case.changed(y_true=np.where(counts[..., np.newaxis], case.y_true, case.y_true[counts].flat[0]))
 
 
 def as_documented(case):
@@ -120,7 +129,7 @@ def coefficients(case, values):
 
 def ask_digits(case):
     """Return the reduced, weighted, masked loss of a case and its gradient, computed with 100 digits."""
-    case = case.widened()
+    case = with_counted_labels(case.widened())
     shape, record = case.y_pred.shape, LOSSES[case.name]
     summed = sorted(summed_axes(case.name, len(shape), case.settings))
     kept = [axis for axis in range(len(shape)) if axis not in summed]

@@ -217,10 +217,6 @@ def pytest_collection_modifyitems(config, items):
     items[:] = kept
 
 
-def pytest_report_header(config):
-    return f"fresh random cases: --cases {_fresh[0]} --seed {_fresh[1]} repeats them" if _fresh else None
-
-
 def random_cases(number, **strategies):
     """Run a test on that many random cases: the same on every run, without a deadline; or on fresh ones."""
 
@@ -264,4 +260,5 @@ def pytest_terminal_summary(terminalreporter):
     ]
     total = sum(count for report in reports for name, count in report.user_properties if name == COUNTED)
     if total:
-        terminalreporter.write_line(f"{total} random cases ran")
+        again = f", fresh ones: --cases {_fresh[0]} --seed {_fresh[1]} repeats them" if _fresh else ""
+        terminalreporter.write_line(f"{total} random cases ran{again}")
