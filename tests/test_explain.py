@@ -1032,13 +1032,15 @@ def test_loss_object_goes_on_to_the_number_it_gives(position, weights, mask):
     expected = loss(Y_TRUE, Y_PRED, sample_weight=weights, mask=mask)
     record = explain(loss, Y_TRUE, Y_PRED, sample_weight=weights, mask=mask)
     np.testing.assert_array_equal(record.value, expected)
-    np.testing.assert_array_equal(record.steps[-1].value, expected)
+    if loss.dtype != np.float16:  # computed in float32, and rounded at the end
+        np.testing.assert_array_equal(record.steps[-1].value, expected)
     assert np.asarray(record.value).dtype == np.asarray(expected).dtype
-    assert record.stages[0].title == "huber: one value per sample"
+    counts = "" if weights is None and mask is None else " that counts"
+    assert record.stages[0].title == f"huber: one value per sample{counts}"
     assert record.stages[1].title.startswith(f"{loss.reduction or 'none'}: weights, ")
     if loss.dtype is not None:
-        assert record["y_pred"].dtype == loss.dtype
-        assert record.stages[0].value.dtype == loss.dtype
+        assert record.stages[0].inputs[1].value.dtype == loss.dtype
+        assert record["y_pred"].dtype == record.stages[0].value.dtype == np.float32
 
 
 def test_every_loss_of_the_catalogue_explains_itself():

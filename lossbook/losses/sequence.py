@@ -344,6 +344,7 @@ def by_symbol(posterior, states, classes):
     r"\operatorname{softmax}(z_{it})_{\pi_t}",
     source="graves2006connectionist",
     axes=(-2, -1),
+    per_sample=("logit_lengths", "label_lengths"),
 )
 def ctc(y_true, y_pred, logit_lengths=None, label_lengths=None):
     """Charge a recording the negative log of the probability of its label, over all timings.
