@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
+from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of, sum_of
 from lossbook.base import Loss
 from lossbook.checks import check_between, check_flag, check_not_below_zero, check_weights
 from lossbook.losses.probability import (
@@ -324,7 +324,7 @@ def categorical_focal_crossentropy(
         missed = softmax_and_rest(y_pred, axis)[1]  # 1 - probability, exact near 0
         surprise = weighed(weight * target, np.abs(log_probability))  # cross-entropy, in nats
     else:
-        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        total = sum_of(y_pred, axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
         share = y_pred / total  # scaled so that the row sums to 1
         probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite
@@ -332,7 +332,7 @@ def categorical_focal_crossentropy(
         missed = rest_of(probability, share, axis)  # 0 is right, 1 is wrong
         surprise = -weight * target * log_probability  # cross-entropy, in nats
     focus = missed**gamma  # near 0 for what is already right
-    value = (focus * surprise).sum(axis=axis)  # one number per sample
+    value = sum_of(focus * surprise, axis)  # one number per sample
     return value
 
 
@@ -392,7 +392,7 @@ def categorical_focal_crossentropy_gradient(
         others = pull.sum(axis=axis, keepdims=True) - pull  # of the other classes
         slope = pull * missed - probability * others  # slope in the scores, through softmax
     else:
-        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        total = sum_of(y_pred, axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
         share = y_pred / total  # scaled so that the row sums to 1
         probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite

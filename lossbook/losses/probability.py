@@ -4,7 +4,16 @@ import math
 
 import numpy as np
 
-from lossbook.arrays import EPSILON, as_float, as_pair, check_axis, check_not_empty, log_one_plus, mean_of
+from lossbook.arrays import (
+    EPSILON,
+    as_float,
+    as_pair,
+    check_axis,
+    check_not_empty,
+    log_one_plus,
+    mean_of,
+    sum_of,
+)
 from lossbook.base import Loss
 from lossbook.checks import check_axis_number, check_between, check_flag, check_index
 from lossbook.registry import gradient_of, loss, mask_of
@@ -637,13 +646,13 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
         log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
         surprise = weighed(target, np.abs(log_probability))  # counts where the label is
     else:
-        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        total = sum_of(y_pred, axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
         share = y_pred / total  # scaled so that the row sums to 1
         probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         log_probability = log_of(probability, share, axis)  # 0 for certain
         surprise = -target * log_probability  # counts where the label is
-    value = surprise.sum(axis=axis)  # one number per sample, in nats
+    value = sum_of(surprise, axis)  # one number per sample, in nats
     return value
 
 
@@ -693,7 +702,7 @@ def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_s
         too_low = target * rest  # push up where the label is
         slope = too_high - too_low  # predicted minus true
     else:
-        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        total = sum_of(y_pred, axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
         share = y_pred / total  # scaled so that the row sums to 1
         probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty
+from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty, sum_of
 from lossbook.base import Loss
 from lossbook.checks import check_finite, check_flag, check_not_below_zero
 from lossbook.losses.probability import sigmoid
@@ -31,7 +31,7 @@ def norm(vectors, axis=-1):
     """
     largest = np.abs(vectors).max(axis=axis, keepdims=True)  # its greatest coordinate
     unit = np.maximum(largest, EPSILON)  # what to measure in, never 0
-    square = ((vectors / unit) ** 2).sum(axis=axis, keepdims=True)  # Pythagoras
+    square = sum_of((vectors / unit) ** 2, axis, keepdims=True)  # Pythagoras
     length = unit * np.sqrt(square)  # back in the vectors' own unit
     return length
 
@@ -80,7 +80,7 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
     true_way = y_true / np.maximum(norm(y_true, axis), EPSILON)  # length 1
     pred_way = y_pred / np.maximum(norm(y_pred, axis), EPSILON)  # length 1
-    cosine = (true_way * pred_way).sum(axis=axis)  # 1 where they point alike
+    cosine = sum_of(true_way * pred_way, axis)  # 1 where they point alike
     value = 0.0 - cosine  # low is good; and 0 has no sign
     return value
 
@@ -122,7 +122,7 @@ def cosine_similarity_gradient(y_true, y_pred, axis=-1):
     floored = np.maximum(pred_length, EPSILON)  # length, never 0
     true_way = y_true / np.maximum(norm(y_true, axis), EPSILON)  # length 1
     pred_way = y_pred / floored  # direction, length 1
-    cosine = (true_way * pred_way).sum(axis=axis, keepdims=True)  # 1 where alike
+    cosine = sum_of(true_way * pred_way, axis, keepdims=True)  # 1 where alike
     shadow = np.where(pred_length >= EPSILON, cosine * pred_way, 0.0)  # part along it
     slope = (shadow - true_way) / floored  # turn towards the target
     return slope

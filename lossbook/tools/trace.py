@@ -31,7 +31,9 @@ FIRST_TIMES = 3  # executions of one statement shown before the last
 BEGIN, LOG = " begin", " log"  # names in the copy that no source can hold
 HOME = "Write it in a file or in a notebook cell; where that has changed since, run it again or"
 FUTURE = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
-HIDDEN = ("lossbook.arrays", "lossbook.tools.trace", "lossbook.tools.record", "lossbook.tools.render")
+ROADS = ("lossbook.base", "lossbook.blocks", "lossbook.rows")  # they lead to the mathematics, and hold none
+HIDDEN = ("lossbook.arrays", "lossbook.checks", "lossbook.tools.trace", "lossbook.tools.record")
+HIDDEN += ("lossbook.tools.render", *ROADS)
 
 _ONE_AT_A_TIME = threading.RLock()
 """In Python 3.11 all threads share the counter with which ``ast.parse`` and ``compile`` guard their depth,
@@ -391,7 +393,7 @@ def _is_way_there(function, traced):
     """Tell what may lead to a function worth opening: a method of this package, a helper of the reader's."""
     module = _module(function)
     if _is_lossbook(module):
-        return module not in HIDDEN and _is_method(function.__code__)
+        return module in ROADS or module not in HIDDEN and _is_method(function.__code__)
     return function.__globals__ is traced.__globals__
 
 
