@@ -1,6 +1,9 @@
 """Losses that look away from what is already right: the focal cross-entropies."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of, sum_of
 from lossbook.base import Loss
@@ -95,15 +98,15 @@ def ratio(part, whole):
     splits="mean",
 )
 def binary_focal_crossentropy(
-    y_true,
-    y_pred,
-    apply_class_balancing=False,
-    alpha=0.25,
-    gamma=2.0,
-    from_logits=False,
-    label_smoothing=0.0,
-    axis=-1,
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge binary cross-entropy, times how wrong the prediction is to the power gamma.
 
     Parameters
@@ -182,15 +185,15 @@ def binary_focal_crossentropy(
     r"(1 - p_{ij})^{\gamma} \frac{\partial\, \mathrm{BCE}}{\partial \hat y_{ij}} \Bigr)",
 )
 def binary_focal_crossentropy_gradient(
-    y_true,
-    y_pred,
-    apply_class_balancing=False,
-    alpha=0.25,
-    gamma=2.0,
-    from_logits=False,
-    label_smoothing=0.0,
-    axis=-1,
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's binary focal cross-entropy.
 
     Parameters
@@ -269,8 +272,14 @@ class BinaryFocalCrossentropy(Loss, function=binary_focal_crossentropy):
     splits="rows",
 )
 def categorical_focal_crossentropy(
-    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    alpha: float | Sequence[float] = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge categorical cross-entropy, times alpha and how wrong the sample is to the power gamma.
 
     Parameters
@@ -346,8 +355,14 @@ def categorical_focal_crossentropy(
     r"\sum_m \hat p_{im} \frac{\partial \ell_i}{\partial \hat p_{im}} \Bigr)",
 )
 def categorical_focal_crossentropy_gradient(
-    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    alpha: float | Sequence[float] = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's categorical focal cross-entropy.
 
     Parameters

@@ -1,6 +1,7 @@
 """Losses for margins: scores that must be right by a distance."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import as_pair, mean_of
 from lossbook.base import Loss
@@ -77,7 +78,7 @@ def mixes_zeros(labels):
     splits="mean",
     inseparable=mixes_zeros,
 )
-def hinge(y_true, y_pred):
+def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a score the distance by which it misses its margin of 1, and nothing beyond.
 
     Parameters
@@ -119,7 +120,7 @@ def hinge(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = -\frac{y_{ij}}{D}"
     r"\quad (y_{ij}\,\hat y_{ij} \le 1, \text{ otherwise } 0)",
 )
-def hinge_gradient(y_true, y_pred):
+def hinge_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's hinge loss: the label's sign, until the margin is met.
 
     Parameters
@@ -165,7 +166,7 @@ class Hinge(Loss, function=hinge):
     splits="mean",
     inseparable=mixes_zeros,
 )
-def squared_hinge(y_true, y_pred):
+def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a score the square of what it lacks to its margin of 1, and nothing beyond.
 
     Parameters
@@ -208,7 +209,7 @@ def squared_hinge(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
     r"-\frac{2\,y_{ij} \max(1 - y_{ij}\,\hat y_{ij},\ 0)}{D}",
 )
-def squared_hinge_gradient(y_true, y_pred):
+def squared_hinge_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's squared hinge loss: twice what is missing, towards the label.
 
     Parameters
@@ -253,7 +254,7 @@ class SquaredHinge(Loss, function=squared_hinge):
     source="crammer2001algorithmic",
     splits="rows",
 )
-def categorical_hinge(y_true, y_pred):
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the true class's score what it lacks to lead the best wrong one by 1.
 
     Parameters
@@ -299,7 +300,7 @@ def categorical_hinge(y_true, y_pred):
     r"(1 - y_{ik})\,[k = m_i] - y_{ik} \quad (\ell_i > 0, \text{ otherwise } 0), \qquad "
     r"m_i = \arg\max_k\, (1 - y_{ik})\,\hat y_{ik}",
 )
-def categorical_hinge_gradient(y_true, y_pred):
+def categorical_hinge_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's categorical hinge: rival down, true class up.
 
     Parameters

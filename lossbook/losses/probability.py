@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import (
     EPSILON,
@@ -218,7 +219,7 @@ def check_not_negative(name, powers, exponent):
 # --- the two link functions ---------------------------------------------------------------
 
 
-def sigmoid(logits):
+def sigmoid(logits: np.ndarray) -> np.ndarray:
     """Turn logits into probabilities: 1 / (1 + exp(-z)), without overflow at any size.
 
     Parameters
@@ -277,7 +278,7 @@ def behind_largest(logits, axis=-1):
     return behind
 
 
-def log_sum_exp(logits, axis=-1):
+def log_sum_exp(logits: np.ndarray, axis: int = -1) -> np.ndarray:
     """Return log(sum(exp(z))) along an axis, which keeps length 1, without overflow.
 
     Parameters
@@ -308,7 +309,7 @@ def log_sum_exp(logits, axis=-1):
     return result
 
 
-def softmax(logits, axis=-1):
+def softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
     """Turn a row of logits into probabilities that sum to 1.
 
     Parameters
@@ -370,7 +371,7 @@ def softmax_and_rest(logits, axis=-1):
     return probability, rest
 
 
-def log_softmax(logits, axis=-1):
+def log_softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
     """Return the logarithms of the softmax probabilities, exact where these round to 0 or 1.
 
     Parameters
@@ -481,7 +482,13 @@ def log_of(probability, share, axis=-1):
     aliases=("bce", "BCE"),
     splits="mean",
 )
-def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+def binary_crossentropy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge each yes-or-no prediction the negative log of the probability it gave to the truth.
 
     Parameters
@@ -541,7 +548,13 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     r"\frac{\hat p_{ij} - y_{ij}}{D\,\hat p_{ij} (1 - \hat p_{ij})}, \qquad "
     r"\frac{\partial \ell_i}{\partial z_{ij}} = \frac{\sigma(z_{ij}) - y_{ij}}{D}",
 )
-def binary_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+def binary_crossentropy_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's binary cross-entropy.
 
     Parameters
@@ -600,7 +613,13 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
     source="good1952rational",
     splits="rows",
 )
-def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+def categorical_crossentropy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge each sample the negative log of the probability it gave to its true class.
 
     Parameters
@@ -662,7 +681,13 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     r"\Bigl( \sum_m y_{im} - \frac{y_{ik}}{\hat p_{ik}} \Bigr), \qquad "
     r"\frac{\partial \ell_i}{\partial z_{ik}} = \operatorname{softmax}(z_i)_k \sum_m y_{im} - y_{ik}",
 )
-def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+def categorical_crossentropy_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's categorical cross-entropy.
 
     Parameters
@@ -755,7 +780,13 @@ def is_labelled(labels, scores, axis=-1):
     source="good1952rational",
     splits="rows",
 )
-def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+def sparse_categorical_crossentropy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge each sample the negative log of the probability of its class, given as a number.
 
     Parameters
@@ -817,7 +848,13 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     r"\frac{[m = k_i]}{\hat q_{im}}, \qquad "
     r"\frac{\partial \ell_i}{\partial z_{im}} = \operatorname{softmax}(z_i)_m - [m = k_i]",
 )
-def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+def sparse_categorical_crossentropy_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's sparse categorical cross-entropy.
 
     Parameters
@@ -891,7 +928,7 @@ class SparseCategoricalCrossentropy(
     formula=r"\ell_i = \frac{1 - \hat y_{i k_i}^{\,q}}{q}, \qquad 0 < q < 1",
     source="zhang2018generalized",
 )
-def categorical_generalized_cross_entropy(y_true, y_pred, q):
+def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, q: float) -> np.ndarray:
     """Charge a wrong label a bounded price, between cross-entropy and the absolute error.
 
     Parameters
@@ -942,7 +979,9 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     categorical_generalized_cross_entropy,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{im}} = -[m = k_i]\; \hat y_{im}^{\,q - 1}",
 )
-def categorical_generalized_cross_entropy_gradient(y_true, y_pred, q):
+def categorical_generalized_cross_entropy_gradient(
+    y_true: ArrayLike, y_pred: ArrayLike, q: float
+) -> np.ndarray:
     """Return the slope of each sample's generalized cross-entropy: at the true class alone.
 
     Parameters
@@ -998,7 +1037,7 @@ class CategoricalGeneralizedCrossEntropy(
     aliases=("kld", "KLD", "kullback_leibler_divergence"),
     splits="sum",
 )
-def kl_divergence(y_true, y_pred):
+def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge what it costs, in nats, to believe one distribution while another holds.
 
     Parameters
@@ -1042,7 +1081,7 @@ def kl_divergence(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ik}} = -\frac{\bar y_{ik}}{\bar p_{ik}}"
     r"\quad (\varepsilon \le \hat y_{ik} \le 1, \text{ otherwise } 0)",
 )
-def kl_divergence_gradient(y_true, y_pred):
+def kl_divergence_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's Kullback-Leibler divergence.
 
     Parameters
@@ -1085,7 +1124,7 @@ class KLDivergence(Loss, function=kl_divergence):
     source="nelder1972generalized",
     splits="mean",
 )
-def poisson(y_true, y_pred):
+def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a predicted mean count the negative log-likelihood of the count that came.
 
     The term that depends on the count alone, log(y!), is left out: the value can be negative.
@@ -1130,7 +1169,7 @@ def poisson(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
     r"\frac{1}{D} \Bigl( 1 - \frac{y_{ij}}{\hat y_{ij} + \varepsilon} \Bigr)",
 )
-def poisson_gradient(y_true, y_pred):
+def poisson_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's Poisson loss: 0 where the rate equals the count.
 
     Parameters

@@ -20,6 +20,7 @@ go on from there. Both are filled frame by frame, for the whole batch at once.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import as_float, as_whole, check_not_empty
 from lossbook.base import Loss
@@ -346,7 +347,12 @@ def by_symbol(posterior, states, classes):
     axes=(-2, -1),
     per_sample=("logit_lengths", "label_lengths"),
 )
-def ctc(y_true, y_pred, logit_lengths=None, label_lengths=None):
+def ctc(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    logit_lengths: ArrayLike | None = None,
+    label_lengths: ArrayLike | None = None,
+) -> np.ndarray:
     """Charge a recording the negative log of the probability of its label, over all timings.
 
     Parameters
@@ -402,7 +408,12 @@ def ctc(y_true, y_pred, logit_lengths=None, label_lengths=None):
     formula=r"\frac{\partial \ell_i}{\partial z_{itk}} = \operatorname{softmax}(z_{it})_k - "
     r"\Pr(\pi_t = k \mid \pi \text{ reads as } y_i)",
 )
-def ctc_gradient(y_true, y_pred, logit_lengths=None, label_lengths=None):
+def ctc_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    logit_lengths: ArrayLike | None = None,
+    label_lengths: ArrayLike | None = None,
+) -> np.ndarray:
     """Return the slope of each recording's CTC loss: what is predicted minus what the label needs.
 
     Parameters

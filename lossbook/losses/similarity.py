@@ -1,6 +1,7 @@
 """Losses for directions and embeddings: cosine similarity and circle loss."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty, sum_of
 from lossbook.base import Loss
@@ -45,7 +46,7 @@ def norm(vectors, axis=-1):
     source="salton1975vector",
     splits="rows",
 )
-def cosine_similarity(y_true, y_pred, axis=-1):
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
     """Charge the negative cosine of the angle between two vectors: -1 is best, lengths do not count.
 
     Parameters
@@ -91,7 +92,7 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     r"-\frac{u_{ij} - \cos\theta_i\, v_{ij}}{\lVert \hat y_i \rVert}, \qquad "
     r"u_i = \frac{y_i}{\lVert y_i \rVert},\ v_i = \frac{\hat y_i}{\lVert \hat y_i \rVert}",
 )
-def cosine_similarity_gradient(y_true, y_pred, axis=-1):
+def cosine_similarity_gradient(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
     """Return the slope of each sample's cosine loss: across the prediction, never along it.
 
     Parameters
@@ -241,7 +242,15 @@ def share_among(scores, chosen):
     source="sun2020circle",
     between_samples=True,
 )
-def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
+def circle(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> np.ndarray:
     """Charge embeddings whose own kind is far away and whose strangers are near, the worst pairs most.
 
     Parameters
@@ -308,15 +317,15 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
     r"-(1 - d_{ij})\,[d_{ij} \le 1 + m]\, \nu_{ij} & j \in N_i \end{cases}",
 )
 def circle_gradient(
-    y_true,
-    y_pred,
-    ref_labels=None,
-    ref_embeddings=None,
-    remove_diagonal=True,
-    gamma=80,
-    margin=0.4,
-    upstream=1.0,
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+    upstream: float | np.ndarray = 1.0,
+) -> np.ndarray:
     """Return the slope of the weighted sum of circle losses: a sample counts in all its pairs.
 
     Parameters

@@ -7,6 +7,7 @@ its line. It works on the losses of this package, on those of Keras, and on a re
 
 import functools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from lossbook.tools.trace import record_run
 __all__ = ["explain"]
 
 
-def explain(target, *args, depth=1, digits=6, rows=(), **kwargs):
+def explain(
+    target: Any, *args: Any, depth: int = 1, digits: int = 6, rows: Any = (), **kwargs: Any
+) -> Explanation:
     """Run a function and record every assignment: source line, meaning, value.
 
     Parameters

@@ -5,13 +5,15 @@ them, and the gradients of a reader's own losses. Nothing here is loaded by ``im
 """
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["jumps", "loss_and_slope_at", "numeric_gradient"]
 
 
-def numeric_gradient(loss, y_true, y_pred, step=1e-4):
+def numeric_gradient(loss: Any, y_true: ArrayLike, y_pred: ArrayLike, step: float = 1e-4) -> np.ndarray:
     """Return the slope of a loss in every prediction, found by moving each a little up and down.
 
     Four calls are made for each prediction: one step and half a step away, either way. The two
