@@ -15,6 +15,7 @@ from random_cases import (  # noqa: F401  (a fixture and hooks)
     pytest_addoption,
     pytest_collection_modifyitems,
     pytest_configure,
+    pytest_ignore_collect,
     pytest_terminal_summary,
 )
 from sync import KERNEL_ENV

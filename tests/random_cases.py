@@ -201,20 +201,26 @@ def pytest_configure(config):
         _fresh = config.getoption("cases"), config.getoption("seed")
 
 
+@functools.cache
+def changed_notebooks(root):
+    """Return the stems of the notebooks that are not as they were committed."""
+    words = ["git", "status", "--porcelain", "--untracked-files=all", "notebooks"]
+    listed = subprocess.run(words, cwd=root, capture_output=True, text=True).stdout
+    return {line.rpartition("/")[2].partition(".")[0] for line in listed.splitlines()}
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out, in an author's loop, the notebooks that are as they were committed."""
+    if _quick and collection_path.suffix == ".ipynb":
+        return collection_path.stem not in changed_notebooks(config.rootpath) or None
+    return None
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave out, in an author's loop, what is slow, and the notebooks that are as they were committed."""
-    if not _quick:
-        return
-    changed = ["git", "status", "--porcelain", "--untracked-files=all", "notebooks"]
-    listed = subprocess.run(changed, cwd=config.rootpath, capture_output=True, text=True).stdout
-    stems = {line.rpartition("/")[2].partition(".")[0] for line in listed.splitlines()}
-    kept = [
-        item
-        for item in items
-        if not item.get_closest_marker("slow") and (item.path.suffix != ".ipynb" or item.path.stem in stems)
-    ]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
+    """Leave out, in an author's loop, what is marked slow."""
+    slow = [item for item in items if _quick and item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
 
 
 def random_cases(number, **strategies):

@@ -160,6 +160,7 @@ def test_a_python_without_venv_is_one_sentence(tmp_path):
     assert "without its venv module" in sentence and "apt install python3-venv" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="make is for systems with sh")
 def test_no_network_is_one_sentence_and_the_next_run_repairs(tmp_path):
     scratch(tmp_path)

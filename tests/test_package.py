@@ -110,6 +110,7 @@ def test_the_names_at_the_top_are_literal_and_whole():
         getattr(lossbook, name)
 
 
+@pytest.mark.slow
 def test_the_public_surface_has_types(tmp_path):
     lines = ["import numpy as np", "import lossbook", "y = np.zeros((2, 2))"]
     for spec in CATALOGUE.values():
