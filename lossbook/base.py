@@ -2,8 +2,10 @@
 
 import inspect
 import math
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook import blocks
 from lossbook.arrays import as_array, as_dtype, as_float, is_float
@@ -68,7 +70,7 @@ class Loss:
         elif "__init__" in vars(cls):
             cls.__signature__ = own_signature(cls)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         if self.settings is None:
             self._initialise(*args, **kwargs)
             return
@@ -93,13 +95,20 @@ class Loss:
             run_without_data(self.function, self.parameters)
 
     @property
-    def parameters(self):
+    def parameters(self) -> dict[str, Any]:
         """The function's own parameters as set on this object, name to value."""
         return {name: getattr(self, name) for name in self._parameter_names}
 
     # --- value ---
 
-    def __call__(self, y_true, y_pred, sample_weight=None, mask=None, **data):
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        **data: Any,
+    ) -> Any:
         """Return the loss of a batch.
 
         Parameters
@@ -129,18 +138,30 @@ class Loss:
         """
         return self._evaluate(y_true, y_pred, sample_weight, mask, data)[0]
 
-    def call(self, y_true, y_pred, **data):
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike, **data: Any) -> np.ndarray:
         """Return one value per sample: what a subclass without a function overrides. It gets arrays."""
         if self.function is None:
             raise NotImplementedError(
                 f"Received a call of {type(self).__name__}, which has no formula; expected a subclass "
                 "that defines call(y_true, y_pred). Return one value per sample from it."
             )
-        return blocks.in_blocks(self.function, y_true, y_pred, **{**self.parameters, **data})
+        parameters = {**self.parameters, **data}
+        if blocks.is_large(y_pred):
+            return blocks.in_blocks(self.function, y_true, y_pred, **parameters)
+        return self.function(y_true, y_pred, **parameters)
 
     # --- gradient ---
 
-    def gradient(self, y_true, y_pred, sample_weight=None, mask=None, *, out=None, **data):
+    def gradient(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+        **data: Any,
+    ) -> np.ndarray:
         """Return the slope of the loss in every prediction.
 
         Parameters
@@ -166,7 +187,16 @@ class Loss:
         """
         return self.value_and_gradient(y_true, y_pred, sample_weight, mask, out=out, **data)[1]
 
-    def value_and_gradient(self, y_true, y_pred, sample_weight=None, mask=None, *, out=None, **data):
+    def value_and_gradient(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+        **data: Any,
+    ) -> tuple[Any, np.ndarray]:
         """Return the loss of a batch and its slope in every prediction.
 
         Parameters
@@ -196,7 +226,9 @@ class Loss:
         out[...] = slope
         return value, out
 
-    def call_gradient(self, y_true, y_pred, upstream, **data):
+    def call_gradient(
+        self, y_true: ArrayLike, y_pred: ArrayLike, upstream: float | np.ndarray, **data: Any
+    ) -> np.ndarray:
         """Return the slope of ``sum(upstream * values)``: what a subclass overrides beside :meth:`call`."""
         if not _has_slope(type(self)):
             raise NotImplementedError(
@@ -287,7 +319,7 @@ class Loss:
 
     # --- keeping ---
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return every setting, so that :meth:`from_config` rebuilds this loss.
 
         The parameters of a subclass's own ``__init__`` are among them, where the object has an
@@ -317,7 +349,7 @@ class Loss:
         return known
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Build a loss from what :meth:`get_config` returned."""
         return cls(**config)
 

@@ -24,6 +24,7 @@ import itertools
 import math
 import os
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class fast:
     5.0
     """
 
-    def __init__(self, threads=None, block=1024 * 1024):
+    def __init__(self, threads: int | None = None, block: int = 1024 * 1024) -> None:
         threads = os.cpu_count() if threads is None else threads
         for name, number in (("threads", threads), ("block", block)):
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
@@ -104,7 +105,7 @@ class fast:
         self._before = _settings
         self._ours = _settings = Settings(threads, block, _start(threads) if threads > 1 else None)
 
-    def end(self):
+    def end(self) -> None:
         """End the mode, and stop its threads; a second time it does nothing."""
         global _settings
         if self._ours.pool is not None:
@@ -112,10 +113,10 @@ class fast:
         if _settings is self._ours:
             _settings = self._before
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.end()
 
 

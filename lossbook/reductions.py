@@ -4,7 +4,10 @@ What a mask hides, or a weight of 0 silences, contributes nothing, whatever stan
 a NaN. The class form goes further, and does not look at such samples at all.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import align_ranks, as_float
 
@@ -15,7 +18,12 @@ AVERAGES = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 """Those that average; without weights and mask they are one and the same."""
 
 
-def reduce_values(values, sample_weight=None, mask=None, reduction="sum_over_batch_size"):
+def reduce_values(
+    values: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    reduction: str | None = "sum_over_batch_size",
+) -> Any:
     """Weigh the values of a batch and reduce them to one number.
 
     Parameters
@@ -90,7 +98,12 @@ def add_up(values, weights, divisor, reduction):
     return values.dtype.type(total / divisor if divisor else 0.0)
 
 
-def weights_and_divisor(values, sample_weight=None, mask=None, reduction="sum_over_batch_size"):
+def weights_and_divisor(
+    values: np.ndarray,
+    sample_weight: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    reduction: str | None = "sum_over_batch_size",
+) -> tuple[Any, float]:
     """Return what multiplies each value, and what divides their sum.
 
     The reduced loss is ``(values * weights).sum() / divisor``, and its gradient uses

@@ -6,8 +6,12 @@ back untouched, so that ``help``, tracebacks, pickling and ``explain`` see the r
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass
@@ -59,18 +63,18 @@ class LossSpec:
     """
 
     name: str
-    function: callable
+    function: Callable[..., Any]
     formula: str
     source: str
-    aliases: tuple = ()
-    gradient: callable = None
+    aliases: tuple[str, ...] = ()
+    gradient: Callable[..., Any] | None = None
     gradient_formula: str = ""
-    mask: callable = None
-    cls: type = None
-    splits: str = None
-    inseparable: callable = None
-    axes: tuple = (-1,)
-    per_sample: tuple = ()
+    mask: Callable[..., Any] | None = None
+    cls: type | None = None
+    splits: str | None = None
+    inseparable: Callable[..., Any] | None = None
+    axes: tuple[int, ...] = (-1,)
+    per_sample: tuple[str, ...] = ()
     between_samples: bool = False
     keras: bool = True
     couples_samples: bool = False
@@ -91,7 +95,9 @@ CATALOGUE = MappingProxyType(_SPECS)
 """Every loss by its function's name, in the order of the chapters. Read-only."""
 
 
-def loss(*, formula, source, aliases=(), **layout):
+def loss(
+    *, formula: str, source: str, aliases: tuple[str, ...] = (), **layout: Any
+) -> Callable[[Function], Function]:
     """Enter a loss function into the catalogue.
 
     Parameters
@@ -141,7 +147,7 @@ def loss(*, formula, source, aliases=(), **layout):
     return enter
 
 
-def gradient_of(function, *, formula):
+def gradient_of(function: Callable[..., Any], *, formula: str) -> Callable[[Function], Function]:
     """Enter the gradient of a loss into the catalogue.
 
     Parameters
@@ -238,7 +244,7 @@ def own_parameters(function):
     return parameters
 
 
-def get(identifier):
+def get(identifier: Any) -> Any:
     """Return a loss by any name Keras knows it by.
 
     Parameters
@@ -291,17 +297,6 @@ def _class_named(name):
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else "See lossbook.CATALOGUE for every name."
     raise ValueError(f"Received the loss name {name!r}; expected one that lossbook knows. {hint}")
-
-
-def exports():
-    """Return every public name the catalogue gives the package: functions, gradients, classes, aliases."""
-    names = {}
-    for spec in _SPECS.values():
-        names[spec.name] = spec.function
-        names.update({alias: spec.function for alias in spec.aliases})
-        names[f"{spec.name}_gradient"] = spec.gradient
-        names[spec.cls.__name__] = spec.cls
-    return names
 
 
 def _check_same_parameters(second, first, extra=()):

@@ -5,8 +5,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from cases import fill
-from claims import claim_of, column, shares, weighted_median
+from cases import claim_of, column, fill, shares, weighted_median
 
 import lossbook
 from lossbook import CATALOGUE

@@ -16,8 +16,7 @@ import numpy as np
 from numpy import eye, float16, float32, float64, full, int32, mean, ones, uint8, zeros
 
 from lossbook.base import Loss
-from lossbook.tools.engines import show
-from lossbook.tools.render import Html, html_block, html_code, html_table
+from lossbook.tools.render import Html, html_block, html_code, html_table, one_line
 from lossbook.tools.show import source
 
 __all__ = [
@@ -310,7 +309,7 @@ def card(row):
     by_loss = zip(*results, strict=True) if len(row.losses) > 1 else [results]
     names = [[name] for name in row.losses] if len(row.losses) > 1 else [[]]
     headers = ["loss"] * len(names[0]) + [f"{engine} gives" for engine in (*row.theirs, "lossbook")]
-    texts = [[show(value, 5).replace("'", "") for value in values] for values in by_loss]
+    texts = [[one_line(value, 5).replace("'", "") for value in values] for values in by_loss]
     lines.append(html_table(headers, [name + text for name, text in zip(names, texts, strict=True)]))
     if row.mend:
         lines.append(f"<p>In Keras: {html.escape(row.mend)}</p>")

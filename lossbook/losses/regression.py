@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
 from lossbook.base import Loss
@@ -21,7 +22,7 @@ LOG_2 = math.log(2.0)
     aliases=("mse", "MSE"),
     splits="mean",
 )
-def mean_squared_error(y_true, y_pred):
+def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its square, and average over the last axis.
 
     Parameters
@@ -61,7 +62,7 @@ def mean_squared_error(y_true, y_pred):
     mean_squared_error,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{2\,(\hat y_{ij} - y_{ij})}{D}",
 )
-def mean_squared_error_gradient(y_true, y_pred):
+def mean_squared_error_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's squared error: twice the miss, over D.
 
     Parameters
@@ -104,7 +105,7 @@ class MeanSquaredError(Loss, function=mean_squared_error):
     aliases=("mae", "MAE"),
     splits="mean",
 )
-def mean_absolute_error(y_true, y_pred):
+def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its size, and average over the last axis.
 
     Parameters
@@ -144,7 +145,7 @@ def mean_absolute_error(y_true, y_pred):
     mean_absolute_error,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \operatorname{sign}(\hat y_{ij} - y_{ij}) / D",
 )
-def mean_absolute_error_gradient(y_true, y_pred):
+def mean_absolute_error_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's absolute error: a direction, never a size.
 
     Parameters
@@ -283,7 +284,7 @@ class Quantile(Loss, function=quantile):
     aliases=("mape", "MAPE"),
     splits="mean",
 )
-def mean_absolute_percentage_error(y_true, y_pred):
+def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its size as a percentage of the target.
 
     Parameters
@@ -325,7 +326,7 @@ def mean_absolute_percentage_error(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
     r"\frac{100\,\operatorname{sign}(\hat y_{ij} - y_{ij})}{D \max(|y_{ij}|, \varepsilon)}",
 )
-def mean_absolute_percentage_error_gradient(y_true, y_pred):
+def mean_absolute_percentage_error_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's percentage error: steep where the target is small.
 
     Parameters
@@ -370,7 +371,7 @@ class MeanAbsolutePercentageError(Loss, function=mean_absolute_percentage_error)
     aliases=("msle", "MSLE"),
     splits="mean",
 )
-def mean_squared_logarithmic_error(y_true, y_pred):
+def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the squared difference of logarithms: a factor of 2 costs alike at 10 and at 1000.
 
     Parameters
@@ -415,7 +416,7 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     r"\frac{\log(1 + \hat y_{ij}) - \log(1 + y_{ij})}{1 + \hat y_{ij}}"
     r"\quad (\hat y_{ij} \ge \varepsilon, \text{ otherwise } 0)",
 )
-def mean_squared_logarithmic_error_gradient(y_true, y_pred):
+def mean_squared_logarithmic_error_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's squared logarithmic error.
 
     Parameters
@@ -464,7 +465,7 @@ class MeanSquaredLogarithmicError(Loss, function=mean_squared_logarithmic_error)
     aliases=("huber_loss",),
     splits="mean",
 )
-def huber(y_true, y_pred, delta=1.0):
+def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarray:
     """Charge small misses quadratically and large misses linearly.
 
     Parameters
@@ -508,7 +509,7 @@ def huber(y_true, y_pred, delta=1.0):
     huber,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{\max(-\delta, \min(e_{ij}, \delta))}{D}",
 )
-def huber_gradient(y_true, y_pred, delta=1.0):
+def huber_gradient(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarray:
     """Return the slope of each sample's Huber loss: the miss, cut off at delta.
 
     Parameters
@@ -555,7 +556,7 @@ class Huber(Loss, function=huber, name="huber_loss"):
     aliases=("logcosh",),
     splits="mean",
 )
-def log_cosh(y_true, y_pred):
+def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the log of the hyperbolic cosine of a miss: a parabola that becomes a line, smoothly.
 
     Parameters
@@ -599,7 +600,7 @@ def log_cosh(y_true, y_pred):
     log_cosh,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{\tanh(\hat y_{ij} - y_{ij})}{D}",
 )
-def log_cosh_gradient(y_true, y_pred):
+def log_cosh_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's log-cosh: the miss while it is small, then its sign.
 
     Parameters
