@@ -77,6 +77,7 @@ PARAMETERS = {
     "label_smoothing": (0.0, 0.1, 0.5, 1.0),
     "margin": (0.1, 0.4, 0.0, -0.2, -1.0),
     "q": (0.05, 0.1, 0.5, 0.9),
+    "quantile": (0.05, 0.5, 0.9),
     "remove_diagonal": (True, False),
 }
 """The values a parameter is tried with, by its name; an axis follows from the shape."""
@@ -337,6 +338,11 @@ def centre(name, rng, of, **settings):
     return Claim(name, column(targets), np.array([of(targets)]), settings)
 
 
+def share_of_targets(name, rng):
+    """Of an odd number of targets, the one that a share of 0.75 of them reaches."""
+    return centre(name, rng, lambda y: np.sort(y)[int(np.ceil(0.75 * len(y))) - 1], quantile=0.75)
+
+
 def huber(name, rng):
     def where_the_pulls_cancel(targets):
         return root(lambda c: np.clip(c - targets, -1.5, 1.5).sum(), targets.min(), targets.max())
@@ -494,6 +500,11 @@ def exact_mean_squared_error(y, p):
 @per_entry
 def exact_mean_absolute_error(y, p):
     return abs(p - y)
+
+
+@per_entry
+def exact_quantile(y, p, quantile=0.5):
+    return max(mpf(quantile) * (y - p), (1 - mpf(quantile)) * (p - y))
 
 
 @per_entry
@@ -673,6 +684,22 @@ LOSSES = {
         refuses=[
             ([[1.0, 2.0]], TWO, {}, "expected one shape for both"),
             ([[1.0]], [["b"]], {}, "y_pred with entries of type text"),
+        ],
+    ),
+    "quantile": Record(
+        draw=reals, exact=exact_quantile, cheapest=share_of_targets,
+        settings=[{"quantile": 0.9}, {}, {"quantile": 0.05}],
+        known=[
+            ([[3, -0.5, 2, 7]], [[2.5, 0.0, 2, 8]], {"quantile": 0.1}, [0.35], "by hand: 0.1 * 0.5 + 0.9 * (0.5 + 1), over 4"),
+        ],
+        edges=[
+            ([[0.0, 0.0, 0.0]], [[0.0, -0.001, 0.001]], {"quantile": 0.9}),
+        ],
+        refuses=[
+            (TWO, TWO, {"quantile": 0.0}, "quantile=0.0; expected a number between 0 and 1"),
+            (TWO, TWO, {"quantile": 90}, "quantile=90; expected"),
+            (TWO, TWO, {"quantile": np.nan}, "quantile=nan"),
+            (TWO, TWO, {"quantile": [0.1, 0.9]}, "expected one number"),
         ],
     ),
     "mean_absolute_percentage_error": Record(

@@ -291,7 +291,8 @@ def is_right(case, ask=ask_keras):
 @each_loss
 @random_cases(25, data=st.data())
 def test_every_type_is_computed_as_the_rules_say(name, data):
-    is_right(data.draw(cases(name, kinds=KINDS)))
+    calm = name not in KERAS_HAS  # only Keras says which slope to take at a kink
+    is_right(data.draw(cases(name, calm=calm, kinds=KINDS)))
 
 
 @each_loss

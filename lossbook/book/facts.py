@@ -122,6 +122,15 @@ FACTS = {
         trap="The pull never fades: the smallest miss pulls as hard as the largest.",
         proof="the_pull_never_fades_slope",
     ),
+    "quantile": Facts(
+        low="0",
+        high="inf",
+        minimiser="the quantile of that share",
+        labels=_NUMBERS,
+        output=_LINEAR,
+        trap="Keras has no such loss: it takes three lines of keras.ops.",
+        proof="no_quantile_loss",
+    ),
     "mean_absolute_percentage_error": Facts(
         low="0",
         high="inf",

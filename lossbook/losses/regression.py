@@ -190,7 +190,7 @@ class MeanAbsoluteError(Loss, function=mean_absolute_error):
     splits="mean",
     keras=False,
 )
-def quantile(y_true, y_pred, quantile=0.5):
+def quantile(y_true: ArrayLike, y_pred: ArrayLike, quantile: float = 0.5) -> np.ndarray:
     """Charge each miss its size, at one price below the target and at another above it (pinball loss).
 
     Parameters
@@ -237,7 +237,7 @@ def quantile(y_true, y_pred, quantile=0.5):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{1}{D} \begin{cases} -\tau & "
     r"\hat y_{ij} < y_{ij} \\ 1 - \tau & \hat y_{ij} > y_{ij} \end{cases}",
 )
-def quantile_gradient(y_true, y_pred, quantile=0.5):
+def quantile_gradient(y_true: ArrayLike, y_pred: ArrayLike, quantile: float = 0.5) -> np.ndarray:
     """Return the slope of each sample's quantile loss: the price of the side the prediction is on.
 
     Parameters
@@ -265,9 +265,10 @@ def quantile_gradient(y_true, y_pred, quantile=0.5):
     quantile = check_between("quantile", quantile, 0, 1)  # between 0 and 1
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     error = y_pred - y_true  # signed miss
-    price = np.where(error < 0, quantile, 1.0 - quantile)  # of the side it is on
+    side = np.sign(error)  # -1 below the target, +1 above
+    pull = (1.0 - quantile) * np.maximum(side, 0.0) + quantile * np.minimum(side, 0.0)  # at its price
     count = y_pred.shape[-1]  # numbers in a sample
-    slope = np.sign(error) * price / count  # a direction, at its price
+    slope = pull / count  # the same for every size
     return slope
 
 
