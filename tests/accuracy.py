@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from cases import LOSSES, exact_slope, exact_values, example
+from cases import KERAS_HAS, LOSSES, exact_slope, exact_values, example
 from mpmath import mpf
 
 from lossbook import CATALOGUE, EPSILON
@@ -338,7 +338,7 @@ def measure(row, points=POINTS, seed=0, keras=True):
     seed : int
         Of the random inputs.
     keras : bool
-        Whether to measure Keras as well; if not, its errors are NaN.
+        Whether to measure Keras as well, where it has the loss; if not, its errors are NaN.
 
     Returns
     -------
@@ -347,7 +347,8 @@ def measure(row, points=POINTS, seed=0, keras=True):
     points = max(4, int(points * row.share))
     labels, predictions = row.inputs(np.random.default_rng(seed), points)
     ours = lossbook_answers(row, labels, predictions)
-    theirs = keras_answers(row, labels, predictions) if keras else [(np.nan, np.nan)] * points
+    asked = keras and row.name in KERAS_HAS
+    theirs = keras_answers(row, labels, predictions) if asked else [(np.nan, np.nan)] * points
     worst = np.zeros(4)
     for (y_true, y_pred), *answers in zip(blocks(row, labels, predictions), ours, theirs, strict=True):
         values = exact_values(row.name, y_true, y_pred, **row.settings)
@@ -428,10 +429,10 @@ def table(results):
         (
             one.row.label,
             shown(one.value),
-            shown(one.keras_value),
+            shown(one.keras_value) if one.row.name in KERAS_HAS else "–",
             one.row.value_unit,
             shown(one.slope),
-            shown(one.keras_slope),
+            shown(one.keras_slope) if one.row.name in KERAS_HAS else "–",
             one.row.slope_unit,
         )
         for one in results
