@@ -1,7 +1,9 @@
 """A Keras model seen from outside: its outputs, the operation each ends in, and the gradient that arrives."""
 
 import contextlib
+import logging
 import random
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,12 +97,19 @@ def unchanged(model):
     states = random.getstate(), np.random.get_state()
     variables = [*model.variables, *getattr(model.optimizer, "variables", [])]
     variables += [v for metric in model.metrics for v in metric.variables]
-    before = [np.array(v) for v in variables]
+    before = [v.numpy().copy() for v in variables]
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
     try:
-        yield
+        logger.setLevel(logging.ERROR)  # it warns of functions traced again
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
+        logger.setLevel(level)
+        getattr(model, "_clear_losses", lambda: None)()
         for variable, value in zip(variables, before, strict=True):
-            if not np.array_equal(np.asarray(variable), value, equal_nan=value.dtype.kind == "f"):
+            if not np.array_equal(variable.numpy(), value, equal_nan=value.dtype.kind == "f"):
                 variable.assign(value)
         random.setstate(states[0])
         np.random.set_state(states[1])

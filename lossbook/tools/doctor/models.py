@@ -12,7 +12,6 @@ from lossbook.tools.doctor.cases import (
     DISTRIBUTIONS,
     ENTRYWISE,
     ONE_HOT,
-    SIGNS,
     Case,
     Named,
     as_array,
@@ -24,6 +23,7 @@ from lossbook.tools.doctor.values import keras_loss
 
 RECOMPILE = "model.compile(optimizer=model.optimizer, loss="
 LAST = "model.layers[-1].activation = keras.activations."
+"""How a mend changes the last activation; :func:`_at_layer` names the layer that has one."""
 
 # --- what is looked at --------------------------------------------------------------------
 
@@ -56,6 +56,7 @@ class ModelCase:
     outputs: list = field(default_factory=list)
     seen: Outlook = None
     class_weight: dict = None
+    weight: object = None
     losses: object = None
 
     def first(self, condition):
@@ -70,7 +71,7 @@ class ModelCase:
 def is_model(subject):
     """Tell a Keras model, without importing Keras."""
     return all(
-        hasattr(subject, name) for name in ("compute_loss", "layers", "trainable_variables", "optimizer")
+        hasattr(subject, name) for name in ("compute_loss", "layers", "trainable_variables", "fit")
     )
 
 
@@ -79,7 +80,7 @@ def check_model(model, x, y=None, sample_weight=None, class_weight=None, batch_s
     if y is None and hasattr(x, "__iter__") and not isinstance(x, (np.ndarray, list, dict, tuple)):
         x, y, *rest = next(iter(x))
         sample_weight = rest[0] if rest else sample_weight
-    if not getattr(model, "compiled", False) or model.loss is None:
+    if not getattr(model, "compiled", False) or getattr(model, "loss", None) is None:
         raise ValueError(
             "Received a model without a loss; expected a compiled one. Call model.compile(optimizer, loss) first."
         )
@@ -99,7 +100,7 @@ def check_model(model, x, y=None, sample_weight=None, class_weight=None, batch_s
 
 
 def _findings(model, x, y, weight, class_weight, keras):
-    case = ModelCase(model, x, y, class_weight=class_weight)
+    case = ModelCase(model, x, y, class_weight=class_weight, weight=weight)
     bad = _bad_input(x, keras)
     findings = run_checks("model-frame", case)
     if bad:
@@ -127,7 +128,30 @@ def _findings(model, x, y, weight, class_weight, keras):
     told = {one.code for one in findings}
     for output in outputs:
         findings += _of_arrays(case, output, weight if isinstance(weight, np.ndarray) else None, told)
-    return findings
+    findings = findings or run_checks("model-last", case)
+    return [replace(one, mend=_at_layer(one.mend, model)) for one in findings]
+
+
+def _at_layer(mend, model):
+    """Name the last layer that has an activation, where it is not the last layer."""
+    if LAST not in mend:
+        return mend
+    if not hasattr(model.layers[-1], "activation"):
+        named = next((layer.name for layer in reversed(model.layers) if hasattr(layer, "activation")), None)
+        mend = mend if named is None else mend.replace("model.layers[-1].a", f"model.get_layer({named!r}).a")
+    return mend + ("" if "#" in mend else "  # or where the layer is made")
+
+
+def _has_layer(model, activation):
+    """Tell whether a layer of the model, and not a function in its call, has this activation."""
+    return any(getattr(getattr(layer, "activation", None), "__name__", "") == activation for layer in model.layers)
+
+
+@finds("refused", stage="model-last")
+def refused(case):
+    if not case.seen.error:
+        return None
+    return found(f"Keras refuses this batch: {case.seen.error}", "fit")
 
 
 def _paired(model, y, keras):
@@ -154,6 +178,9 @@ def _as_object(raw, label, keras):
 
     class Wrapped(keras.losses.Loss):
         def call(self, y_true, y_pred):
+            ranks = len(y_true.shape), len(y_pred.shape)
+            if abs(ranks[0] - ranks[1]) == 1 and (y_true if ranks[0] > ranks[1] else y_pred).shape[-1] == 1:
+                y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))
             return function(y_true, y_pred)
 
     return Wrapped()
@@ -191,6 +218,8 @@ ON_MODELS = {
     "zero-rate": LAST + "softplus",
     "rows-not-one": LAST + "softmax",
     "probabilities-for-scores": LAST + "linear",
+    "broadcast": "y = np.broadcast_to(np.reshape(y, [len(y)] + [1] * (len(model(x).shape) - 1)), model(x).shape)"
+    "  # or let the model give one answer for each sample",
     "zero-vector": "keep = np.abs(y).max(axis=-1) >= 1e-7; x, y = x[keep], y[keep]",
     "not-unit": "model = keras.Sequential([model, keras.layers.UnitNormalization()]); "
     "model.compile('adam', keras.losses.Circle())",
@@ -203,9 +232,14 @@ TOLD = {
     "sigmoid-with-categorical": {"rows-not-one"},
     "logits-as-probabilities": {"rows-not-one", "dead-clipped", "nan-gradient"},
     "narrow-output": {"narrow-type"},
+    "first-loss": {"dead-clipped"},
+    "dead-gradient": {"constant-predictions"},
     "labels-out-of-range": {"first-loss"},
 }
 """What a finding on the model explains, so that the arrays need not say it again."""
+
+SILENT = {"batch-of-one", "integer-predictions", "constant-predictions"}
+"""What is no finding of a model: one may start with weights of 0, and learn."""
 
 
 def _of_arrays(case, output, weight, told):
@@ -218,11 +252,7 @@ def _of_arrays(case, output, weight, told):
     lined = arrays if output.loss.name in CLASS_NUMBERS | {"circle", "ctc"} else arrays.aligned
     if len(case.outputs) == 1 and weight is not None:
         lined = lined.changed(weight=weight)
-    silent = (
-        set().union(*(TOLD.get(code, set()) for code in told))
-        | told
-        | {"batch-of-one", "integer-predictions"}
-    )
+    silent = set().union(*(TOLD.get(code, set()) for code in told)) | told | SILENT
     if output.ending.activation:
         silent |= {"probabilities-as-logits", "squashed-twice"}  # the graph tells better than numbers
         if output.ending.activation in ("softmax", "sigmoid") and output.ending.direct:
@@ -250,8 +280,8 @@ def _said_of_model(mend):
 
 
 def _words(text):
-    text = re.sub(r"np\.shape\(y_pred\)|y_pred\.shape", "model.output_shape", text)
-    text = re.sub(r"\by_true\b", "y", re.sub(r"\by_pred\b", "model.predict(x, verbose=0)", text))
+    text = re.sub(r"np\.shape\(y_pred\)|y_pred\.shape", "model(x).shape", text)
+    text = re.sub(r"\by_true\b", "y", re.sub(r"\by_pred\b", "np.asarray(model(x))", text))
     return re.sub(r"(?<![.\w'])loss(?=[,)\s])(?! ?=)", "model.loss", text)
 
 
@@ -269,13 +299,11 @@ def outputs_mismatch(case):
     problem = problem or _mismatch("loss_weights", weights, names)
     if not problem:
         return None
-    pairs = ", ".join(f"{name!r}: ..." for name in names)
     return found(
         f"{problem} The outputs are {', '.join(names)}.",
         "compile",
-        mend=f"model.compile(model.optimizer, loss=dict.fromkeys(model.output_names, 'mse')); y = {{{pairs}}}  # your own"
-        " loss for each",
-        guard=f"assert set(model.loss) == {set(names)!r}",
+        mend=f"model.compile('adam', dict(zip({names}, losses))); y = dict(zip({names}, labels))  # one of each an output",
+        guard="assert 'outputs-mismatch' not in lossbook.check(model, x, y).codes",
     )
 
 
@@ -335,7 +363,7 @@ def loss_as_metric(case):
         "those, so that a short last batch counts as much as a full one, and sample weights count twice or not at all.",
         "compile(metrics=…)",
         mend=f"model.compile(optimizer=model.optimizer, loss=model.loss, metrics=[{metric}])",
-        guard="assert not any(isinstance(m, keras.losses.Loss) for m in model._compile_metrics._user_metrics)",
+        guard="assert 'keras.losses' not in str(model.get_compile_config()['metrics'])",
     )
 
 
@@ -361,7 +389,7 @@ def regularisation(case):
         f"The layers add {case.seen.penalty:.6g} to the reported loss: fit and evaluate show the sum.",
         "model.losses", given=value + case.seen.penalty, meant=value,
         mend=f"model.compile(optimizer=model.optimizer, loss=model.loss, metrics=[{metric}])  # shown beside the sum",
-        guard="assert not model.losses or model._compile_metrics._user_metrics",
+        guard="assert not model.losses or model.get_compile_config().get('metrics')",
     )  # fmt: skip
 
 
@@ -417,7 +445,7 @@ def softmax_one_unit(case):
         "A softmax over one unit is always 1: the model cannot say anything else, and no gradient passes.",
         case.where(one), given=one.value,
         mend=LAST + "sigmoid",
-        guard="assert not (model.predict(x, verbose=0) == 1).all()",
+        guard="assert np.ptp(np.asarray(model(x))) > 1e-6",
     )  # fmt: skip
 
 
@@ -478,6 +506,24 @@ def logits_as_probabilities(case):
     )  # fmt: skip
 
 
+@finds("logits-hidden", stage="model")
+def logits_hidden(case):
+    losses = {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
+    one = case.first(
+        lambda o: o.ending.activation in ("softmax", "sigmoid") and not o.ending.direct and o.loss.name in losses
+        and not o.loss.parameters.get("from_logits") and o.dtype == "float32" and o.pred.shape[-1:] != (1,) * (o.ending.activation == "softmax")
+    )
+    if one is None or one.ending.activation == "sigmoid" and one.loss.name != "binary_crossentropy" or one.ending.inner:
+        return None
+    return found(
+        f"Something stands between the {one.ending.activation} and the loss (Flatten, Reshape, a cast): Keras no longer finds "
+        "the logits, clips at 1e-7, and a miss beyond a logit of 16 has no gradient.",
+        case.where(one), given=one.value,
+        mend=f"{LAST}linear; {RECOMPILE}{keras_loss(one.case, from_logits=True)})",
+        guard="assert getattr(model.loss, 'from_logits', False)",
+    )  # fmt: skip
+
+
 @finds("sigmoid-with-categorical", stage="model")
 def sigmoid_with_categorical(case):
     names = ONE_HOT | CLASS_NUMBERS | {"kl_divergence"}
@@ -489,8 +535,9 @@ def sigmoid_with_categorical(case):
     return found(
         f"The model ends in sigmoid, and {one.loss.name} wants classes that compete: Keras divides each row by its sum, "
         "or takes the logits for those of a softmax.",
-        case.where(one), given=one.value, mend=LAST + "softmax",
-        guard="assert np.allclose(np.sum(model.predict(x, verbose=0), axis=-1), 1, atol=1e-3)",
+        case.where(one), given=one.value, mend=LAST + "softmax" if _has_layer(case.model, "sigmoid") else
+        f"y = np.eye({one.pred.shape[-1]})[y]; " * (one.loss.name in CLASS_NUMBERS) + f"{RECOMPILE}'binary_crossentropy')",
+        guard="assert 'binary' in str(model.loss) or np.allclose(np.sum(np.asarray(model(x)), axis=-1), 1, atol=1e-3)",
     )  # fmt: skip
 
 
@@ -511,6 +558,11 @@ def softmax_with_binary(case):
     )  # fmt: skip
 
 
+SCALED = dict.fromkeys(("softmax", "sigmoid"), "y = (y - np.min(y)) / np.ptp(y)")
+SCALED |= dict.fromkeys(("relu", "softplus", "exp"), "y = y - np.min(y)") | {"tanh": "y = y / np.abs(y).max()"}
+"""How targets come into the reach of an activation."""
+
+
 @finds("targets-out-of-reach", stage="model")
 def targets_out_of_reach(case):
     one = case.first(lambda o: o.loss.name in ENTRYWISE - {"poisson"} and o.ending.activation in REACH)
@@ -523,8 +575,9 @@ def targets_out_of_reach(case):
     return found(
         f"The model ends in {one.ending.activation}, which gives {low} to {high}; labels run from {float(one.y.min()):.6g} to "
         f"{float(one.y.max()):.6g}. It can never answer them.",
-        "y", outside, given=one.value, mend=LAST + "linear",
-        guard=f"assert model.layers[-1].activation is not keras.activations.{one.ending.activation}",
+        "y", outside, given=one.value,
+        mend=LAST + "linear" if _has_layer(case.model, one.ending.activation) else SCALED[one.ending.activation],
+        guard="assert 'targets-out-of-reach' not in lossbook.check(model, x, y).codes",
     )  # fmt: skip
 
 
@@ -588,7 +641,7 @@ def gradient(case):
             f"The loss is finite, and the gradient is NaN at {', '.join(bad[:3])}: after one step every weight is NaN. A root "
             "or a quotient at 0, or a where() over a branch that is infinite.",
             bad[-1], mend="model.compile(optimizer=model.optimizer, loss='mse')  # and a small number under the root",
-            guard="assert np.isfinite(model.train_on_batch(x, y)) and all(np.isfinite(v).all() for v in model.weights)",
+            guard="assert 'nan-gradient' not in lossbook.check(model, x, y).codes",
             code="nan-gradient",
         )  # fmt: skip
     return _dead(case)
@@ -599,38 +652,67 @@ def _cut_off(case, cut):
         f"No gradient reaches {', '.join(cut[:4])}: an operation without a derivative (argmax, round, a cast to integers, "
         "stop_gradient, NumPy) stands between these weights and the loss, or they are not used.",
         cut[-1],
-        mend=f"model.layers[-1].trainable = True  # take the operation after {cut[-1].rpartition('/')[0]} out of the model",
-        guard="assert all(g is not None for g in tape.gradient(loss, model.trainable_variables))",
-    )  # fmt: skip
+        mend=_without_what_follows(case.model, cut[-1]),
+        guard="assert 'no-gradient' not in lossbook.check(model, x, y).codes",
+    )
+
+
+def _without_what_follows(model, path):
+    """Write the line that takes the layers without weights after a variable's layer out of a model."""
+    layers = model.layers
+    place = next((i for i, layer in enumerate(layers) if any(v.path == path for v in layer.weights)), len(layers))
+    out = []
+    for layer in layers[place + 1 :]:
+        if layer.weights:
+            break
+        out.append(layer.name)
+    if type(model).__name__ != "Sequential" or not out:
+        return f"model = built_again  # without what follows {path.rpartition('/')[0] or path}"
+    return (
+        f"kept, loss = [layer for layer in model.layers if layer.name not in {out}], model.loss; "
+        "model = keras.Sequential(kept); model.compile('adam', loss)"
+    )
 
 
 def _dead(case):
     kernels = _kernels(case)
     largest = max((size for _, size in case.seen.slopes), default=0)
-    dead = [(v, size) for v, size in kernels if not size > 1e-12 * max(largest, 1e-12)]
+    dead = [v for v, size in kernels if not size > 1e-12 * max(largest, 1e-12)]
     total = sum(case.seen.values)
     if not dead or not np.isfinite(total) or abs(total) < 1e-6:
         return None
     alive = [v for v, size in kernels if size > 1e-12 * max(largest, 1e-12)]
     if alive and not np.any(np.asarray(alive[0])):
         return None  # an output that starts at zero weights learns, and the rest follows
-    if (
-        any(o.loss.name in SIGNS | {"categorical_hinge", "circle"} for o in case.outputs)
-        and largest == 0
-        and total == 0
-    ):
-        return None
-    last = dead[-1][0].path.rpartition("/")[0] or dead[-1][0].path
-    follows = alive[0].path.rpartition("/")[0] if alive and alive[0] is not dead[-1][0] else "the loss"
+    last = dead[-1].path.rpartition("/")[0] or dead[-1].path
+    follows = alive[0].path.rpartition("/")[0] if alive else "the loss"
     return found(
         f"The gradient is 0 at {len(dead)} of {len(kernels)} weights: it dies between {last} and {follows}. A saturated or "
         "clipped activation, dead ReLU units or weights that are all 0 let nothing through.",
         last,
         given=total,
-        mend=f"model.get_layer('{last.rpartition('/')[2]}').activation = keras.activations.linear  # and scale the inputs",
-        guard=f"assert model.get_layer('{last.rpartition('/')[2]}').activation is keras.activations.linear",
+        mend=_revived(case.model, dead),
+        guard="assert 'dead-gradient' not in lossbook.check(model, x, y).codes",
         code="dead-gradient",
-    )  # fmt: skip
+    )
+
+
+def _revived(model, dead):
+    """Write the line that lets a gradient through, by what stops it."""
+    if not any(np.any(np.asarray(v)) for v in dead):
+        return "[v.assign(keras.initializers.GlorotUniform()(v.shape)) for v in model.trainable_variables if len(v.shape) > 1]"
+    bent = [
+        layer for layer in model.layers
+        if getattr(getattr(layer, "activation", None), "__name__", "linear") not in ("linear", "softmax")
+    ]  # fmt: skip
+    if not bent:
+        return _without_what_follows(model, dead[-1].path)
+    kind = "leaky_relu" if bent[-1].activation.__name__ == "relu" else "linear"
+    names = [layer.name for layer in bent]
+    return (
+        f"[setattr(model.get_layer(name), 'activation', keras.activations.{kind}) for name in {names}]"
+        "  # and scale the inputs"
+    )
 
 
 # --- masks and the first number -------------------------------------------------------------
@@ -644,7 +726,7 @@ def mask_lost(case):
         layer for layer in _all_layers(case.model)
         if isinstance(layer, keras.layers.Masking) or isinstance(layer, keras.layers.Embedding) and layer.mask_zero
     ]  # fmt: skip
-    if not makers or not isinstance(case.x, np.ndarray):
+    if not makers or not isinstance(case.x, np.ndarray) or case.weight is not None:
         return None
     output = next((o for o in case.outputs if o.pred.ndim >= 3 and o.pred.shape[1] == case.x.shape[1]), None)
     if output is None:

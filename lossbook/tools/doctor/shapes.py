@@ -219,10 +219,10 @@ def broadcast(case):
     if lined[0].shape == lined[1].shape:
         return _column_against_row(case, *lined)
     try:
-        shape = np.broadcast_shapes(true.shape, pred.shape)
+        shape = np.broadcast_shapes(*(array.shape for array in lined))
     except ValueError:
         return None
-    given = _broadcast_number(case, true, pred, shape)
+    given = _broadcast_number(case, *lined, shape)
     return found(
         f"y_true {true.shape} and y_pred {pred.shape} differ, and are broadcast to {shape} without a word: "
         "numbers are compared that do not belong together.",
