@@ -608,11 +608,12 @@ class Reconciliation:
             yield ["yours", " + ".join(reason.steps), format_number(reason.value)]
 
     def _summary(self):
+        count = "1 value" if self.tried == 1 else f"{self.tried} values"
         if self.same:
             return f"The same number: {format_number(self.keras)}."
         if self.reasons:
-            return f"{self.tried} values tried, {self.chance:.1g} expected to agree by chance."
-        return f"Not found: {self.tried} values tried, none gives {format_number(self.mine)}. {self.note}".rstrip()
+            return f"{count} tried, {self.chance:.1g} expected to agree by chance."
+        return f"Not found: {count} tried, none gives {format_number(self.mine)}. {self.note}".rstrip()
 
     def to_dict(self):
         """Return the result as plain dictionaries and lists, which JSON can hold."""
@@ -673,7 +674,7 @@ def reconcile(
     ─────  ─────────────  ────────
     Keras  as documented  0.15625
     yours  half of it     0.078125
-    18 values tried, 1e-08 expected to agree by chance.
+    1 value tried, 9e-06 expected to agree by chance.
     """
     true, pred = as_array(y_true), as_array(y_pred)
     weight, hidden = as_array(sample_weight), as_array(mask)

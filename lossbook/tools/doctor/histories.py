@@ -111,7 +111,7 @@ def nan_at_epoch(log):
             return found(
                 f"{name} is {log.columns[name][first]} in epoch {first + 1} ({before}).", name, bad,
                 mend="model.optimizer.clipnorm = 1.0; model.optimizer.learning_rate = 1e-4  # and check(model, x, y)",
-                guard="assert np.isfinite(history.history['loss']).all()",
+                guard=f"assert np.isfinite(history.history[{name!r}]).all()",
             )  # fmt: skip
     return None
 
