@@ -28,8 +28,9 @@ from lossbook.registry import CATALOGUE, get
 
 if TYPE_CHECKING:  # loaded on first use, by __getattr__ below; an editor reads them here
     from lossbook.tools import engines, plots, render
+    from lossbook.tools.check import check
     from lossbook.tools.compare import compare
-    from lossbook.tools.doctor import check, fingerprint
+    from lossbook.tools.doctor.clinic import fingerprint
     from lossbook.tools.engines import outcomes
     from lossbook.tools.explain import explain
     from lossbook.tools.explore import explore
@@ -68,12 +69,12 @@ __all__ = [
 __all__ += losses.__all__
 
 _TOOLS = {
-    "check": "doctor",
+    "check": "check",
     "compare": "compare",
     "engines": "",
     "explain": "explain",
     "explore": "explore",
-    "fingerprint": "doctor",
+    "fingerprint": "doctor.clinic",
     "formula": "show",
     "keras": "engines",
     "numeric_gradient": "numeric",

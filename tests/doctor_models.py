@@ -66,7 +66,9 @@ def own(units, then=None, loss="mse", **options):
 
 def two(losses_, **options):
     entry = keras.Input((8,))
-    model = keras.Model(entry, {"a": Dense(1, name="a")(entry), "b": Dense(K, activation="softmax", name="b")(entry)})
+    model = keras.Model(
+        entry, {"a": Dense(1, name="a")(entry), "b": Dense(K, activation="softmax", name="b")(entry)}
+    )
     model.compile("adam", losses_, **options)
     return model
 

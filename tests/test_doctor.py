@@ -10,7 +10,7 @@ from doctor_gallery import Broken, broken, clean
 
 import lossbook
 from lossbook import check, fingerprint
-from lossbook.tools.doctor import ROWS
+from lossbook.tools.doctor.clinic import ROWS
 from lossbook.tools.doctor.findings import CHECKS, Report, run_checks
 from lossbook.tools.engines import keras
 
@@ -81,10 +81,14 @@ def test_the_link_of_a_row_leads_to_a_heading(row):
 
 
 def test_numbers_of_a_finding():
-    (finding,) = check(keras.losses.BinaryCrossentropy(), np.array([[-1.0], [1.0], [1.0]]), np.full((3, 1), 0.25))
+    (finding,) = check(
+        keras.losses.BinaryCrossentropy(), np.array([[-1.0], [1.0], [1.0]]), np.full((3, 1), 0.25)
+    )
     assert finding.code == "signs-for-01"
     assert finding.meant == pytest.approx((-np.log(0.75) - 2 * np.log(0.25)) / 3)
-    assert finding.given == pytest.approx(float(keras.losses.BinaryCrossentropy()(*[[[-1.0], [1.0], [1.0]], [[0.25]] * 3])))
+    assert finding.given == pytest.approx(
+        float(keras.losses.BinaryCrossentropy()(*[[[-1.0], [1.0], [1.0]], [[0.25]] * 3]))
+    )
     assert finding.indices == ((0, 0),) and finding.count == 1 and finding.of == 3
 
 
@@ -127,10 +131,13 @@ def test_a_report_prints_displays_and_writes_json():
 def test_keras_is_not_loaded_for_arrays():
     from test_import import run
 
-    assert run(
-        "import sys, numpy as np, lossbook; lossbook.check('mse', np.ones((3, 1)), np.zeros((3, 1)));"
-        "print('keras' in sys.modules, 'tensorflow' in sys.modules)"
-    ) == "False False"
+    assert (
+        run(
+            "import sys, numpy as np, lossbook; lossbook.check('mse', np.ones((3, 1)), np.zeros((3, 1)));"
+            "print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+        )
+        == "False False"
+    )
 
 
 def test_a_check_that_is_switched_off_is_missed(monkeypatch):

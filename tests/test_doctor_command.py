@@ -30,7 +30,9 @@ def run(capsys, *words):
 
 def csv(path, **columns):
     rows = zip(*columns.values(), strict=True)
-    path.write_text("\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]), encoding="utf-8")
+    path.write_text(
+        "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]), encoding="utf-8"
+    )
     return path
 
 
@@ -99,7 +101,9 @@ def test_a_pipe(good, tmp_path, form):
     buffer = io.BytesIO()
     np.savez(buffer, y_true=Y, y_pred=P - 1)
     data = good.read_bytes() if form == "csv" else buffer.getvalue()
-    done = subprocess.run([sys.executable, "-m", "lossbook", "check", "bce", "-"], input=data, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "lossbook", "check", "bce", "-"], input=data, capture_output=True
+    )
     assert done.returncode == (0 if form == "csv" else 1) and done.stderr == b""
     assert (b"No finding" in done.stdout) == (form == "csv")
 
@@ -182,7 +186,11 @@ def test_any_bytes_are_read_or_refused(tmp_path, data):
 
 
 @FUZZ
-@given(st.sampled_from(WHOLE), st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=6), st.integers(0, 600))
+@given(
+    st.sampled_from(WHOLE),
+    st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=6),
+    st.integers(0, 600),
+)
 def test_damaged_files_are_read_or_refused(tmp_path, data, changes, cut):
     damaged = bytearray(data)
     for place, byte in changes:
@@ -202,9 +210,27 @@ def read_or_refused(tmp_path, data):
 
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6)
+VALUES = st.recursive(
+    PLAIN,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
 NAMES = st.sampled_from([spec.cls.__name__ for spec in lossbook.CATALOGUE.values()]) | st.text(max_size=10)
-KEYS = st.sampled_from(["delta", "axis", "gamma", "alpha", "from_logits", "reduction", "dtype", "name", "fn", "__class__", "module"])
+KEYS = st.sampled_from(
+    [
+        "delta",
+        "axis",
+        "gamma",
+        "alpha",
+        "from_logits",
+        "reduction",
+        "dtype",
+        "name",
+        "fn",
+        "__class__",
+        "module",
+    ]
+)
 
 
 @settings(max_examples=400, deadline=None)

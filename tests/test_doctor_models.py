@@ -29,7 +29,17 @@ def test_a_broken_model_is_found_and_mended(case):
     assert finding.says and finding.link
     if case.code in WITHOUT_A_LINE:
         return
-    names = {"model": model, "x": case.x, "y": case.y, "keras": keras, "np": np, "lossbook": lossbook, "sample_weight": None, **case.options, **case.names}
+    names = {
+        "model": model,
+        "x": case.x,
+        "y": case.y,
+        "keras": keras,
+        "np": np,
+        "lossbook": lossbook,
+        "sample_weight": None,
+        **case.options,
+        **case.names,
+    }
     if case.mended:  # the line says which model to build
         names["built_again"] = case.mended()
     with pytest.raises(AssertionError):
@@ -52,7 +62,12 @@ def test_the_gallery_is_as_large_as_promised():
 
 
 def test_every_check_of_models_has_a_case():
-    codes = {code for stage in ("model-frame", "model", "model-last", "input") for found, _ in CHECKS[stage] for code in found}
+    codes = {
+        code
+        for stage in ("model-frame", "model", "model-last", "input")
+        for found, _ in CHECKS[stage]
+        for code in found
+    }
     assert codes - {case.code for case in BROKEN} == set()
 
 
@@ -69,15 +84,21 @@ def test_the_layer_where_the_gradient_dies():
 
 def test_nothing_is_trained_and_nothing_is_changed():
     layers = keras.layers
-    model = sequential(layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1), metrics=["mae"])
+    model = sequential(
+        layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1), metrics=["mae"]
+    )
     model.fit(X, REAL, epochs=1, verbose=0)
     held = [*model.variables, *model.optimizer.variables, *(v for m in model.metrics for v in m.variables)]
     before = [np.array(v) for v in held]
-    states = random.getstate(), np.random.get_state()[1].copy(), tf.random.get_global_generator().state.numpy()
+    states = (
+        random.getstate(),
+        np.random.get_state()[1].copy(),  # noqa: NPY002
+        tf.random.get_global_generator().state.numpy(),
+    )
     x, y = X.copy(), REAL.copy()
     check(model, x, y)
     assert all(np.array_equal(np.array(v), old) for v, old in zip(held, before, strict=True))
-    assert random.getstate() == states[0] and np.array_equal(np.random.get_state()[1], states[1])
+    assert random.getstate() == states[0] and np.array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
     assert np.array_equal(tf.random.get_global_generator().state.numpy(), states[2])
     assert np.array_equal(x, X) and np.array_equal(y, REAL)
 
@@ -96,14 +117,18 @@ def test_training_after_a_check_is_training_without_one():
 
 def test_a_dataset():
     model = sequential(keras.layers.Dense(1), loss="bce")
-    assert check(model, tf.data.Dataset.from_tensor_slices((X, BITS)).batch(16)).codes == ["logits-as-probabilities"]
+    assert check(model, tf.data.Dataset.from_tensor_slices((X, BITS)).batch(16)).codes == [
+        "logits-as-probabilities"
+    ]
 
 
 def test_numbers_of_a_penalty():
     model = sequential(keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.1)))
     (finding,) = check(model, X[:32], REAL[:32])
     assert finding.given == pytest.approx(model.evaluate(X[:32], REAL[:32], verbose=0), rel=1e-5)
-    assert finding.meant == pytest.approx(float(np.mean((model.predict(X[:32], verbose=0) - REAL[:32]) ** 2)), rel=1e-5)
+    assert finding.meant == pytest.approx(
+        float(np.mean((model.predict(X[:32], verbose=0) - REAL[:32]) ** 2)), rel=1e-5
+    )
 
 
 def test_a_model_without_a_loss():

@@ -122,7 +122,13 @@ def test_constructed_disagreements_are_explained():
 
 def test_random_numbers_are_not_explained():
     rng = np.random.default_rng(0)
-    data = [("bce", BITS, Q), ("mse", Y, P), (L.SparseCategoricalCrossentropy(), LABELS, ROWS), ("kl_divergence", OTHER, ROWS), (L.Dice(), MASKS, SHADES)]
+    data = [
+        ("bce", BITS, Q),
+        ("mse", Y, P),
+        (L.SparseCategoricalCrossentropy(), LABELS, ROWS),
+        ("kl_divergence", OTHER, ROWS),
+        (L.Dice(), MASKS, SHADES),
+    ]
     for loss, y, p in data:
         scale = reconcile(loss, y, p, 1e9).keras
         for number in rng.uniform(0.1, 3, 20) * scale:

@@ -154,7 +154,8 @@ def _columns(data, shown):
     for line, row in rows:
         if len(row) != width:
             raise UnreadableError(
-                f"Received {shown} with {len(row)} cells in line {line}; expected {width}, as in the first line."
+                f"Received {shown} with {len(row)} cells in line {line}; expected {width}, as in the first "
+                "line."
             )
     if not rows:
         raise UnreadableError(f"Received {shown} with a header and no rows; expected rows of numbers.")

@@ -299,26 +299,32 @@ COSTS = {
 
 FORMULAS = {
     "mean_absolute_percentage_error": {
-        "symmetric": "100 |y - p| / ((|y| + |p|) / 2)", "of the prediction": "100 |y - p| / |p|", "signed": "100 |y - p| / y",
+        "symmetric": "100 |y - p| / ((|y| + |p|) / 2)", "of the prediction": "100 |y - p| / |p|",
+        "signed": "100 |y - p| / y",
     },
     "mean_squared_logarithmic_error": {"without 1 +": "(log p - log y)²"},
     "huber": {"smooth L1": "Huber / delta, as PyTorch's SmoothL1Loss"},
     "poisson": {
         "full": "p - y log p + log y!", "Stirling": "p - y log p + Stirling's log y!, PyTorch's full=True",
-        "deviance": "2 (y log(y/p) - y + p), scikit-learn's deviance", "log rates": "exp(p) - y p, PyTorch's log_input=True",
+        "deviance": "2 (y log(y/p) - y + p), scikit-learn's deviance",
+        "log rates": "exp(p) - y p, PyTorch's log_input=True",
     },
     "kl_divergence": {"cross-entropy": "-Σ y log p, the entropy of the labels left in"},
     "hinge": {"labels as they are": "max(1 - y p, 0) with y of 0 and 1"},
     "squared_hinge": {"labels as they are": "max(1 - y p, 0)² with y of 0 and 1"},
     "categorical_hinge": {
-        "Crammer and Singer": "1 + the best wrong score - the right one, without a floor of 0", "every rival": "Σ over wrong classes",
+        "Crammer and Singer": "1 + the best wrong score - the right one, without a floor of 0",
+        "every rival": "Σ over wrong classes",
     },
     "cosine_similarity": {"dot product": "-Σ y p, vectors not normalised"},
     "dice": {
-        "each image": "one overlap for each image, then their mean", "each channel": "one overlap for each channel",
-        "squares below": "1 - 2 Σ y p / (Σ y² + Σ p²)", "Jaccard": "1 - Σ y p / (Σ y + Σ p - Σ y p)", "smooth = 1": "1 added above and below",
+        "each image": "one overlap for each image, then their mean",
+        "each channel": "one overlap for each channel",
+        "squares below": "1 - 2 Σ y p / (Σ y² + Σ p²)", "Jaccard": "1 - Σ y p / (Σ y + Σ p - Σ y p)",
+        "smooth = 1": "1 added above and below",
     },
-    "tversky": {"each image": "one index for each image, then their mean", "smooth = 1": "1 added above and below"},
+    "tversky": {"each image": "one index for each image, then their mean",
+    "smooth = 1": "1 added above and below"},
 }  # fmt: skip
 
 
@@ -376,7 +382,8 @@ def _of_logits(way):
         if way.logits:
             yield Option("logits", "y_pred taken for probabilities", {"logits": False})
             squashed = sigmoid(way.p) if binary else softmax(way.p)
-            yield Option("logits", f"{'sigmoid' if binary else 'softmax'} first, then the loss of clipped probabilities",
+            yield Option("logits",
+            f"{'sigmoid' if binary else 'softmax'} first, then the loss of clipped probabilities",
                          {"logits": False, "p": squashed})  # fmt: skip
             yield Option("logits", "squashed twice: the activation, and from_logits=True", {"p": squashed})
         else:
@@ -534,9 +541,12 @@ def _of_masks(way, mask):
 
 def _of_scales(way):
     steps = {
-        "half of it": lambda n: n / 2, "twice": lambda n: 2 * n, "in bits (base 2)": lambda n: n / math.log(2),
-        "base 10": lambda n: n / math.log(10), "its square root": lambda n: math.sqrt(n), "divided by 100": lambda n: n / 100,
-        "times 100": lambda n: 100 * n, "the other sign": lambda n: -n, "1 minus it": lambda n: 1 - n, "1 plus it": lambda n: 1 + n,
+        "half of it": lambda n: n / 2, "twice": lambda n: 2 * n,
+        "in bits (base 2)": lambda n: n / math.log(2),
+        "base 10": lambda n: n / math.log(10), "its square root": lambda n: math.sqrt(n),
+        "divided by 100": lambda n: n / 100,
+        "times 100": lambda n: 100 * n, "the other sign": lambda n: -n, "1 minus it": lambda n: 1 - n,
+        "1 plus it": lambda n: 1 + n,
         "exponentiated (perplexity)": lambda n: math.exp(min(n, 700)),
     }  # fmt: skip
     cross = way.name in BINARY | ONE_HOT | CLASS_NUMBERS | {"kl_divergence"}
@@ -634,8 +644,17 @@ class Reconciliation:
 
 
 def reconcile(
-    keras_loss, y_true, y_pred, my_number, sample_weight=None, *, mask=None, class_weight=None, penalty=None, batch_size=None
-):  # fmt: skip
+    keras_loss,
+    y_true,
+    y_pred,
+    my_number,
+    sample_weight=None,
+    *,
+    mask=None,
+    class_weight=None,
+    penalty=None,
+    batch_size=None,
+):
     """Say why your number differs from Keras's: which known reason gives it, or which two.
 
     Parameters

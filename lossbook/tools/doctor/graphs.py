@@ -11,7 +11,8 @@ import numpy as np
 __all__ = ["Ending", "Outlook", "look_at", "unchanged"]
 
 PASSING = {
-    "Identity", "IdentityN", "Reshape", "Squeeze", "ExpandDims", "Cast", "Transpose", "StopGradient", "StridedSlice",
+    "Identity", "IdentityN", "Reshape", "Squeeze", "ExpandDims", "Cast", "Transpose", "StopGradient",
+    "StridedSlice",
     "Pack", "ConcatV2", "PreventGradient", "EnsureShape",
 }  # fmt: skip
 """Operations that move numbers and leave them as they are."""
@@ -30,7 +31,8 @@ LINEAR = {
     "Sub",
 }
 ENDS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "Softplus": "softplus",
-        "Relu6": "relu", "Exp": "exp", "LogSoftmax": "log_softmax", "Elu": "elu", "LeakyRelu": "leaky_relu"}  # fmt: skip
+        "Relu6": "relu", "Exp": "exp", "LogSoftmax": "log_softmax", "Elu": "elu",
+        "LeakyRelu": "leaky_relu"}  # fmt: skip
 REACH = {
     "softmax": (0, 1),
     "sigmoid": (0, 1),
@@ -94,7 +96,7 @@ class Outlook:
 @contextlib.contextmanager
 def unchanged(model):
     """Put back every variable of a model, its optimizer and its metrics, and the random states."""
-    states = random.getstate(), np.random.get_state()
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
     variables = [*model.variables, *getattr(model.optimizer, "variables", [])]
     variables += [v for metric in model.metrics for v in metric.variables]
     before = [v.numpy().copy() for v in variables]
@@ -112,7 +114,7 @@ def unchanged(model):
             if not np.array_equal(variable.numpy(), value, equal_nan=value.dtype.kind == "f"):
                 variable.assign(value)
         random.setstate(states[0])
-        np.random.set_state(states[1])
+        np.random.set_state(states[1])  # noqa: NPY002
 
 
 def look_at(model, x, y, losses, weight=None):

@@ -50,7 +50,8 @@ def read_log(path):
     names = [name.strip() for name in rows[0] if name] if rows else []
     if "loss" not in names:
         raise ValueError(
-            f"Received {os.fspath(path)} with the columns {', '.join(names) or 'none'}; expected one named loss. "
+            f"Received {os.fspath(path)} with the columns {', '.join(names) or 'none'}; expected one named "
+            "loss. "
             "keras.callbacks.CSVLogger writes such files."
         )
     return {name.strip(): [_number(row[name], path) for row in rows] for name in rows[0] if name}
@@ -61,12 +62,13 @@ def _number(cell, path):
         return float(cell) if cell not in (None, "", "NA") else math.nan
     except ValueError:
         raise ValueError(
-            f"Received the cell {cell[:40]!r} in {os.fspath(path)}; expected a number. Leave comments out of the log."
+            f"Received the cell {cell[:40]!r} in {os.fspath(path)}; expected a number. Leave comments out "
+            "of the log."
         ) from None
 
 
 def check_history(subject, classes=None):
-    """Return the report on a history: see :func:`lossbook.check`."""
+    """Return the report on a history: see :func:`~lossbook.tools.check.check`."""
     columns = (
         read_log(subject) if isinstance(subject, (str, os.PathLike)) else getattr(subject, "history", subject)
     )
@@ -110,7 +112,8 @@ def nan_at_epoch(log):
             )
             return found(
                 f"{name} is {log.columns[name][first]} in epoch {first + 1} ({before}).", name, bad,
-                mend="model.optimizer.clipnorm = 1.0; model.optimizer.learning_rate = 1e-4  # and check(model, x, y)",
+                mend="model.optimizer.clipnorm = 1.0; model.optimizer.learning_rate = 1e-4  # and "
+                     "check(model, x, y)",
                 guard=f"assert np.isfinite(history.history[{name!r}]).all()",
             )  # fmt: skip
     return None
@@ -123,7 +126,8 @@ def negative_loss(log):
     if may or not (loss < -1e-6).any() or -1 <= np.nanmin(loss) and np.nanmax(loss) <= 0:
         return None
     return found(
-        f"The loss falls to {np.nanmin(loss):.6g}. Cross-entropies and errors have no values below 0: labels or predictions "
+        f"The loss falls to {np.nanmin(loss):.6g}. Cross-entropies and errors have no values below 0: "
+        "labels or predictions "
         "are out of range.", "loss", loss < -1e-6,
         mend="y = (y - np.min(y)) / np.ptp(y)  # labels from 0 to 1; look with check(model, x, y)",
         guard="assert min(history.history['loss']) >= 0",
@@ -139,7 +143,8 @@ def growing(log):
     if not (tail[-1] > 1.5 * loss[0] and tail[-1] > 1.5 * loss.min() and tail.mean() > 1.2 * loss[0]):
         return None
     return found(
-        f"The loss grows from {loss[0]:.6g} to {loss[-1]:.6g}: steps are too large, or go the wrong way.", "loss",
+        f"The loss grows from {loss[0]:.6g} to {loss[-1]:.6g}: steps are too large, or go the wrong "
+        "way.", "loss",
         given=float(loss[-1]), meant=float(loss.min()),
         mend="model.optimizer.learning_rate = float(model.optimizer.learning_rate) / 10",
         guard="assert history.history['loss'][-1] <= history.history['loss'][0]",
@@ -174,7 +179,8 @@ def first_loss(log):
     if log.loss[0] <= 3 * cost + 1:
         return None
     return found(
-        f"The first loss is {log.loss[0]:.6g}; no information about {log.classes} classes costs {cost:.6g}.", "loss",
+        f"The first loss is {log.loss[0]:.6g}; no information about {log.classes} classes costs "
+        f"{cost:.6g}.", "loss",
         given=float(log.loss[0]), meant=cost,
         mend="x = (x - np.mean(x, axis=0)) / (np.std(x, axis=0) + 1e-7)",
         guard=f"assert history.history['loss'][0] < {3 * cost + 1:.4g}",
@@ -192,7 +198,8 @@ def above_validation(log):
     if not above.all():
         return None
     return found(
-        "loss is above val_loss in every epoch. That is often honest: loss is the running mean of an epoch in which the "
+        "loss is above val_loss in every epoch. That is often honest: loss is the running mean of an epoch "
+        "in which the "
         "weights still changed, with dropout and penalties on; val_loss is taken afterwards, without.",
         "loss", above, given=float(log.loss[-1]), meant=float(validation[-1]),
         mend="history.history['loss'][-1] = model.evaluate(x, y, verbose=0)  # compare this with val_loss",

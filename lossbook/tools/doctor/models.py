@@ -42,8 +42,13 @@ class Output:
 
     @property
     def case(self):
-        """The arrays of this output as :func:`check` sees them, ranks aligned as Keras does."""
+        """The arrays of this output."""
         return Case(self.loss, self.y, self.pred)
+
+    @property
+    def lined(self):
+        """The same with ranks aligned as Keras does."""
+        return self.case if self.loss.name in CLASS_NUMBERS | {"circle", "ctc"} else self.case.aligned
 
 
 @dataclass(frozen=True)
@@ -70,19 +75,18 @@ class ModelCase:
 
 def is_model(subject):
     """Tell a Keras model, without importing Keras."""
-    return all(
-        hasattr(subject, name) for name in ("compute_loss", "layers", "trainable_variables", "fit")
-    )
+    return all(hasattr(subject, name) for name in ("compute_loss", "layers", "trainable_variables", "fit"))
 
 
 def check_model(model, x, y=None, sample_weight=None, class_weight=None, batch_size=32):
-    """Return the report on a compiled model and its first batch: see :func:`lossbook.check`."""
+    """Return the report on a compiled model and its first batch: see :func:`~lossbook.tools.check.check`."""
     if y is None and hasattr(x, "__iter__") and not isinstance(x, (np.ndarray, list, dict, tuple)):
         x, y, *rest = next(iter(x))
         sample_weight = rest[0] if rest else sample_weight
     if not getattr(model, "compiled", False) or getattr(model, "loss", None) is None:
         raise ValueError(
-            "Received a model without a loss; expected a compiled one. Call model.compile(optimizer, loss) first."
+            "Received a model without a loss; expected a compiled one. Call model.compile(optimizer, loss) "
+            "first."
         )
     if x is None or y is None:
         raise TypeError(
@@ -144,7 +148,9 @@ def _at_layer(mend, model):
 
 def _has_layer(model, activation):
     """Tell whether a layer of the model, and not a function in its call, has this activation."""
-    return any(getattr(getattr(layer, "activation", None), "__name__", "") == activation for layer in model.layers)
+    return any(
+        getattr(getattr(layer, "activation", None), "__name__", "") == activation for layer in model.layers
+    )
 
 
 @finds("refused", stage="model-last")
@@ -218,7 +224,8 @@ ON_MODELS = {
     "zero-rate": LAST + "softplus",
     "rows-not-one": LAST + "softmax",
     "probabilities-for-scores": LAST + "linear",
-    "broadcast": "y = np.broadcast_to(np.reshape(y, [len(y)] + [1] * (len(model(x).shape) - 1)), model(x).shape)"
+    "broadcast": "y = np.broadcast_to(np.reshape(y, [len(y)] + [1] * (len(model(x).shape) - 1)), "
+    "model(x).shape)"
     "  # or let the model give one answer for each sample",
     "zero-vector": "keep = np.abs(y).max(axis=-1) >= 1e-7; x, y = x[keep], y[keep]",
     "not-unit": "model = keras.Sequential([model, keras.layers.UnitNormalization()]); "
@@ -244,12 +251,11 @@ SILENT = {"batch-of-one", "integer-predictions", "constant-predictions"}
 
 def _of_arrays(case, output, weight, told):
     """Run the checks of arrays on one output, and say them in terms of the model."""
-    from lossbook.tools.doctor import check_case
+    from lossbook.tools.check import check_case
 
-    arrays = output.case
     if output.loss.name is None:
         return []
-    lined = arrays if output.loss.name in CLASS_NUMBERS | {"circle", "ctc"} else arrays.aligned
+    lined = output.lined
     if len(case.outputs) == 1 and weight is not None:
         lined = lined.changed(weight=weight)
     silent = set().union(*(TOLD.get(code, set()) for code in told)) | told | SILENT
@@ -302,7 +308,8 @@ def outputs_mismatch(case):
     return found(
         f"{problem} The outputs are {', '.join(names)}.",
         "compile",
-        mend=f"model.compile('adam', dict(zip({names}, losses))); y = dict(zip({names}, labels))  # one of each an output",
+        mend=f"model.compile('adam', dict(zip({names}, losses))); y = dict(zip({names}, labels))  # one of "
+        "each an output",
         guard="assert 'outputs-mismatch' not in lossbook.check(model, x, y).codes",
     )
 
@@ -359,8 +366,10 @@ def loss_as_metric(case):
     name = type(used[0]).__name__
     metric = f"keras.metrics.{name}()" if hasattr(keras.metrics, name) else f"keras.losses.{used[0].name}"
     return found(
-        f"The loss {name} is used as a metric: it gives one mean for each batch, and the metric takes the mean of "
-        "those, so that a short last batch counts as much as a full one, and sample weights count twice or not at all.",
+        f"The loss {name} is used as a metric: it gives one mean for each batch, and the metric takes the "
+        "mean of "
+        "those, so that a short last batch counts as much as a full one, and sample weights count twice or "
+        "not at all.",
         "compile(metrics=…)",
         mend=f"model.compile(optimizer=model.optimizer, loss=model.loss, metrics=[{metric}])",
         guard="assert 'keras.losses' not in str(model.get_compile_config()['metrics'])",
@@ -388,7 +397,8 @@ def regularisation(case):
     return found(
         f"The layers add {case.seen.penalty:.6g} to the reported loss: fit and evaluate show the sum.",
         "model.losses", given=value + case.seen.penalty, meant=value,
-        mend=f"model.compile(optimizer=model.optimizer, loss=model.loss, metrics=[{metric}])  # shown beside the sum",
+        mend=f"model.compile(optimizer=model.optimizer, loss=model.loss, metrics=[{metric}])  # shown "
+             "beside the sum",
         guard="assert not model.losses or model.get_compile_config().get('metrics')",
     )  # fmt: skip
 
@@ -416,9 +426,11 @@ def class_weight(case):
             else "several classes a sample"
         )
         return found(
-            f"class_weight on labels of shape {y.shape} ({kind}): Keras takes the largest entry of the last axis for "
+            f"class_weight on labels of shape {y.shape} ({kind}): Keras takes the largest entry of the last "
+            "axis for "
             "the class, and raises or weighs by the wrong one.",
-            "class_weight", mend=mend + "; class_weight = None", guard="assert class_weight is None or np.ndim(y) == 1",
+            "class_weight", mend=mend + "; class_weight = None", guard="assert class_weight is None or "
+            "np.ndim(y) == 1",
         )  # fmt: skip
     numbers = labels.argmax(axis=-1) if hot else labels.astype(np.int64)
     missing = sorted(set(numbers.ravel().tolist()) - set(weights))
@@ -470,9 +482,10 @@ def probabilities_as_logits(case):
     if one is None:
         return None
     return found(
-        f"The model ends in {one.ending.activation}, and the loss has from_logits=True. Keras on TensorFlow warns and "
+        f"The model ends in {one.ending.activation}, and the loss has from_logits=True. Keras on TensorFlow "
+        "warns and "
         "uses the logits where it finds them; elsewhere it squashes twice.",
-        case.where(one), given=one.case.aligned.number() if one.loss.name not in CLASS_NUMBERS else one.case.number(),
+        case.where(one), given=one.lined.number(),
         meant=one.value,
         mend=f"{RECOMPILE}{keras_loss(one.case, from_logits=False)})",
         guard="assert not getattr(model.loss, 'from_logits', False)",
@@ -510,13 +523,25 @@ def logits_as_probabilities(case):
 def logits_hidden(case):
     losses = {"binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"}
     one = case.first(
-        lambda o: o.ending.activation in ("softmax", "sigmoid") and not o.ending.direct and o.loss.name in losses
-        and not o.loss.parameters.get("from_logits") and o.dtype == "float32" and o.pred.shape[-1:] != (1,) * (o.ending.activation == "softmax")
+        lambda o: (
+            o.ending.activation in ("softmax", "sigmoid")
+            and not o.ending.direct
+            and o.loss.name in losses
+            and not o.loss.parameters.get("from_logits")
+            and o.dtype == "float32"
+            and o.pred.shape[-1:] != (1,) * (o.ending.activation == "softmax")
+        )
     )
-    if one is None or one.ending.activation == "sigmoid" and one.loss.name != "binary_crossentropy" or one.ending.inner:
+    if (
+        one is None
+        or one.ending.activation == "sigmoid"
+        and one.loss.name != "binary_crossentropy"
+        or one.ending.inner
+    ):
         return None
     return found(
-        f"Something stands between the {one.ending.activation} and the loss (Flatten, Reshape, a cast): Keras no longer finds "
+        f"Something stands between the {one.ending.activation} and the loss (Flatten, Reshape, a cast): "
+        "Keras no longer finds "
         "the logits, clips at 1e-7, and a miss beyond a logit of 16 has no gradient.",
         case.where(one), given=one.value,
         mend=f"{LAST}linear; {RECOMPILE}{keras_loss(one.case, from_logits=True)})",
@@ -533,11 +558,14 @@ def sigmoid_with_categorical(case):
     if one is None or one.ending.inner or one.loss.parameters.get("from_logits"):
         return None
     return found(
-        f"The model ends in sigmoid, and {one.loss.name} wants classes that compete: Keras divides each row by its sum, "
+        f"The model ends in sigmoid, and {one.loss.name} wants classes that compete: Keras divides each row "
+        "by its sum, "
         "or takes the logits for those of a softmax.",
         case.where(one), given=one.value, mend=LAST + "softmax" if _has_layer(case.model, "sigmoid") else
-        f"y = np.eye({one.pred.shape[-1]})[y]; " * (one.loss.name in CLASS_NUMBERS) + f"{RECOMPILE}'binary_crossentropy')",
-        guard="assert 'binary' in str(model.loss) or np.allclose(np.sum(np.asarray(model(x)), axis=-1), 1, atol=1e-3)",
+        f"y = np.eye({one.pred.shape[-1]})[y]; " * (one.loss.name in CLASS_NUMBERS)
+        + f"{RECOMPILE}'binary_crossentropy')",
+        guard="assert 'binary' in str(model.loss) or np.allclose(np.sum(np.asarray(model(x)), axis=-1), 1, "
+              "atol=1e-3)",
     )  # fmt: skip
 
 
@@ -550,7 +578,8 @@ def softmax_with_binary(case):
         return None
     categorical = one.loss.name.replace("binary", "categorical")
     return found(
-        f"The model ends in softmax over {one.pred.shape[-1]} classes, and {one.loss.name} asks {one.pred.shape[-1]} "
+        f"The model ends in softmax over {one.pred.shape[-1]} classes, and {one.loss.name} asks "
+        f"{one.pred.shape[-1]} "
         "separate questions: the number is several times smaller.",
         case.where(one), given=one.value, meant=one.case.number(categorical),
         mend=f"{RECOMPILE}{keras_loss(one.case, categorical)})",
@@ -559,7 +588,9 @@ def softmax_with_binary(case):
 
 
 SCALED = dict.fromkeys(("softmax", "sigmoid"), "y = (y - np.min(y)) / np.ptp(y)")
-SCALED |= dict.fromkeys(("relu", "softplus", "exp"), "y = y - np.min(y)") | {"tanh": "y = y / np.abs(y).max()"}
+SCALED |= dict.fromkeys(("relu", "softplus", "exp"), "y = y - np.min(y)") | {
+    "tanh": "y = y / np.abs(y).max()"
+}
 """How targets come into the reach of an activation."""
 
 
@@ -573,10 +604,13 @@ def targets_out_of_reach(case):
     if not outside.any():
         return None
     return found(
-        f"The model ends in {one.ending.activation}, which gives {low} to {high}; labels run from {float(one.y.min()):.6g} to "
+        f"The model ends in {one.ending.activation}, which gives {low} to {high}; labels run from "
+        f"{float(one.y.min()):.6g} to "
         f"{float(one.y.max()):.6g}. It can never answer them.",
         "y", outside, given=one.value,
-        mend=LAST + "linear" if _has_layer(case.model, one.ending.activation) else SCALED[one.ending.activation],
+        mend=LAST + "linear"
+        if _has_layer(case.model, one.ending.activation)
+        else SCALED[one.ending.activation],
         guard="assert 'targets-out-of-reach' not in lossbook.check(model, x, y).codes",
     )  # fmt: skip
 
@@ -587,7 +621,8 @@ def narrow_output(case):
     if one is None:
         return None
     return found(
-        f"The model's output is {one.dtype}: probabilities near 1 are rounded to 1, the loss casts and no longer finds "
+        f"The model's output is {one.dtype}: probabilities near 1 are rounded to 1, the loss casts and no "
+        "longer finds "
         "the logits, and what is clipped has no gradient.",
         case.where(one), given=one.value,
         mend="model.layers[-1].dtype_policy = keras.DTypePolicy('float32')",
@@ -612,9 +647,11 @@ def frozen(case):
     ):
         return None
     return found(
-        "The learning rate is 0: nothing is trained." if still else "No variable is trainable: nothing is trained.",
+        "The learning rate is 0: nothing is trained." if still else "No variable is trainable: nothing is "
+        "trained.",
         "the optimizer" if still else "the model",
-        mend="model.optimizer.learning_rate = 1e-3" if still else "model.trainable = True; [setattr(layer, 'trainable', True) for layer in model.layers]",
+        mend="model.optimizer.learning_rate = 1e-3" if still else "model.trainable = True; [setattr(layer, "
+        "'trainable', True) for layer in model.layers]",
         guard="assert model.trainable_variables and float(np.asarray(model.optimizer.learning_rate)) > 0",
     )  # fmt: skip
 
@@ -638,9 +675,11 @@ def gradient(case):
     if any(size != size for _, size in slopes) and all(np.isfinite(case.seen.values)):
         bad = [v.path for v, size in slopes if size != size]
         return found(
-            f"The loss is finite, and the gradient is NaN at {', '.join(bad[:3])}: after one step every weight is NaN. A root "
+            f"The loss is finite, and the gradient is NaN at {', '.join(bad[:3])}: after one step every "
+            "weight is NaN. A root "
             "or a quotient at 0, or a where() over a branch that is infinite.",
-            bad[-1], mend="model.compile(optimizer=model.optimizer, loss='mse')  # and a small number under the root",
+            bad[-1], mend="model.compile(optimizer=model.optimizer, loss='mse')  # and a small number under "
+                          "the root",
             guard="assert 'nan-gradient' not in lossbook.check(model, x, y).codes",
             code="nan-gradient",
         )  # fmt: skip
@@ -649,7 +688,8 @@ def gradient(case):
 
 def _cut_off(case, cut):
     return found(
-        f"No gradient reaches {', '.join(cut[:4])}: an operation without a derivative (argmax, round, a cast to integers, "
+        f"No gradient reaches {', '.join(cut[:4])}: an operation without a derivative (argmax, round, a "
+        "cast to integers, "
         "stop_gradient, NumPy) stands between these weights and the loss, or they are not used.",
         cut[-1],
         mend=_without_what_follows(case.model, cut[-1]),
@@ -660,7 +700,9 @@ def _cut_off(case, cut):
 def _without_what_follows(model, path):
     """Write the line that takes the layers without weights after a variable's layer out of a model."""
     layers = model.layers
-    place = next((i for i, layer in enumerate(layers) if any(v.path == path for v in layer.weights)), len(layers))
+    place = next(
+        (i for i, layer in enumerate(layers) if any(v.path == path for v in layer.weights)), len(layers)
+    )
     out = []
     for layer in layers[place + 1 :]:
         if layer.weights:
@@ -687,7 +729,8 @@ def _dead(case):
     last = dead[-1].path.rpartition("/")[0] or dead[-1].path
     follows = alive[0].path.rpartition("/")[0] if alive else "the loss"
     return found(
-        f"The gradient is 0 at {len(dead)} of {len(kernels)} weights: it dies between {last} and {follows}. A saturated or "
+        f"The gradient is 0 at {len(dead)} of {len(kernels)} weights: it dies between {last} and {follows}. "
+        "A saturated or "
         "clipped activation, dead ReLU units or weights that are all 0 let nothing through.",
         last,
         given=total,
@@ -700,7 +743,10 @@ def _dead(case):
 def _revived(model, dead):
     """Write the line that lets a gradient through, by what stops it."""
     if not any(np.any(np.asarray(v)) for v in dead):
-        return "[v.assign(keras.initializers.GlorotUniform()(v.shape)) for v in model.trainable_variables if len(v.shape) > 1]"
+        return (
+            "[v.assign(keras.initializers.GlorotUniform()(v.shape)) for v in model.trainable_variables "
+            "if len(v.shape) > 1]"
+        )
     bent = [
         layer for layer in model.layers
         if getattr(getattr(layer, "activation", None), "__name__", "linear") not in ("linear", "softmax")
@@ -724,7 +770,7 @@ def mask_lost(case):
 
     makers = [
         layer for layer in _all_layers(case.model)
-        if isinstance(layer, keras.layers.Masking) or isinstance(layer, keras.layers.Embedding) and layer.mask_zero
+        if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False)
     ]  # fmt: skip
     if not makers or not isinstance(case.x, np.ndarray) or case.weight is not None:
         return None
@@ -737,8 +783,10 @@ def mask_lost(case):
         return None
     hidden = ~np.asarray(mask)
     return found(
-        f"{makers[0].name} makes a mask, and the output has lost it: {int(hidden.sum())} padded steps count in the loss.",
-        "the output", hidden, given=output.value, mend="sample_weight = (np.asarray(x) != 0).astype('float32')  # pass it to fit",
+        f"{makers[0].name} makes a mask, and the output has lost it: {int(hidden.sum())} padded steps count "
+        "in the loss.",
+        "the output", hidden, given=output.value, mend="sample_weight = (np.asarray(x) != "
+                                                       "0).astype('float32')  # pass it to fit",
         guard="assert sample_weight is not None",
     )  # fmt: skip
 
@@ -773,10 +821,12 @@ def first_loss(case):
         if not probabilities:
             scale = "y = (y - np.mean(y)) / np.std(y)"
         return found(
-            f"The loss is {output.value:.6g}, and an answer without information costs {cost:.6g} ({what}): the model starts "
+            f"The loss is {output.value:.6g}, and an answer without information costs {cost:.6g} ({what}): "
+            "the model starts "
             "out confidently wrong. Inputs or targets are not scaled, or labels are not what they seem.",
             case.where(output), given=output.value, meant=cost, mend=scale,
-            guard="assert np.abs(x).max() < 20" if probabilities else "assert np.abs(np.mean(y)) < 3 * np.std(y)",
+            guard="assert np.abs(x).max() < 20" if probabilities else "assert np.abs(np.mean(y)) < 3 * "
+            "np.std(y)",
         )  # fmt: skip
     return None
 

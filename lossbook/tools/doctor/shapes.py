@@ -28,7 +28,8 @@ def lists_keras_refuses(case):
         return None
     kind = "a list beside an array" if mixed else "Python lists"
     return found(
-        f"{kind[0].upper()}{kind[1:]}: to Keras 3 a list is a structure of outputs, not an array, and it raises.",
+        f"{kind[0].upper()}{kind[1:]}: to Keras 3 a list is a structure of outputs, not an array, and it "
+        "raises.",
         "y_true and y_pred" if true and pred else "y_true" if true else "y_pred",
         meant=case.number(),
         mend="y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)",
@@ -55,7 +56,9 @@ def _misaligned(case, name, axis, first, second):
     if same_labels and name == "y_pred":
         order = {label: place for place, label in enumerate(second.tolist())}
         meant = case.number(
-            y_pred=np.take(case.y_pred, [order[label] for label in first.tolist()], axis=int(axis == "columns"))
+            y_pred=np.take(
+                case.y_pred, [order[label] for label in first.tolist()], axis=int(axis == "columns")
+            )
         )
     cure = (
         f"{name} = {name}.reindex({axis}=y_true.{axis})" if same_labels else f"{name}.{axis} = y_true.{axis}"
@@ -188,7 +191,8 @@ def channels_first(case):
     names = ["y_true", "y_pred"] if both else ["y_pred"]
     moved_true = np.moveaxis(true, 1, -1) if both else true
     return found(
-        f"The classes stand on axis 1 of y_pred {pred.shape}, as in PyTorch; Keras looks for them on the last.",
+        f"The classes stand on axis 1 of y_pred {pred.shape}, as in PyTorch; Keras looks for them on the "
+        "last.",
         " and ".join(names),
         given=case.number(),
         meant=case.number(y_true=moved_true, y_pred=np.moveaxis(pred, 1, -1)),
@@ -257,7 +261,8 @@ def _column_against_row(case, true, pred):
         says = f"y_true {case.y_true.shape} against y_pred {case.y_pred.shape}: this function {says}."
     else:
         says = (
-            f"y_true {case.y_true.shape} against y_pred {case.y_pred.shape}: Keras 3 aligns them here; NumPy, "
+            f"y_true {case.y_true.shape} against y_pred {case.y_pred.shape}: Keras 3 aligns them here; "
+            "NumPy, "
             f"PyTorch and tf_keras make a matrix of shape {shape}, whose mean is another number."
         )
     return found(
@@ -363,7 +368,8 @@ def integer_predictions(case):
         if error is not None:
             given = float(np.mean(error * error if case.name == "mean_squared_error" else np.abs(error)))
     return found(
-        f"y_pred is of type {pred.dtype}: {'differences and squares wrap around' if small else 'fractions are cut'} "
+        f"y_pred is of type {pred.dtype}: "
+        f"{'differences and squares wrap around' if small else 'fractions are cut'} "
         "where the loss computes in it, and integers have no gradient.",
         "y_pred",
         given=given,
@@ -388,7 +394,8 @@ def not_finite(case):
         rows = bad.reshape(len(bad), -1).any(axis=1)
         meant = case.counted.number() if not rows.all() and case.y_true.shape[:1] == rows.shape else None
         return found(
-            f"{nans:,} NaN and {int(bad.sum()) - nans:,} infinite entries: the mean is NaN or infinite, a weight "
+            f"{nans:,} NaN and {int(bad.sum()) - nans:,} infinite entries: the mean is NaN or infinite, a "
+            "weight "
             "of 0 does not help in Keras (0 · NaN is NaN), and one step makes every weight of the model NaN.",
             name,
             bad,
@@ -400,7 +407,8 @@ def not_finite(case):
 
 
 def _without_rows(name, case):
-    keep = f"np.isfinite({name}).all(axis={tuple(range(1, np.ndim(getattr(case, 'weight' if name == 'sample_weight' else name))))})"
+    array = case.weight if name == "sample_weight" else getattr(case, name)
+    keep = f"np.isfinite({name}).all(axis={tuple(range(1, array.ndim))})"
     if case.weight is not None and case.weight.ndim:
         return (
             f"keep = {keep}; y_true, y_pred, sample_weight = y_true[keep], y_pred[keep], sample_weight[keep]"
@@ -430,7 +438,11 @@ def weight_shape(case):
         if extra is None or values is None or not extra.ndim:
             continue
         shape = extra.shape[:-1] if extra.ndim == len(values) + 1 and extra.shape[-1] == 1 else extra.shape
-        if shape == values or len(shape) == len(values) and all(a in (1, b) for a, b in zip(shape, values)):
+        if (
+            shape == values
+            or len(shape) == len(values)
+            and all(a in (1, b) for a, b in zip(shape, values, strict=True))
+        ):
             continue
         if name == "sample_weight" and values and shape == values[:1]:
             return _one_weight_a_row(case, values)
@@ -447,7 +459,10 @@ def weight_shape(case):
 
 def _fitting(name, shape, values):
     if len(shape) == len(values) + 1:
-        return f"{name} = np.{'any' if name == 'mask' else 'mean'}({name}, axis=-1)  # one for each value, not for each class"
+        return (
+            f"{name} = np.{'any' if name == 'mask' else 'mean'}({name}, axis=-1)  # one for each value, "
+            "not for each class"
+        )
     if int(np.prod(shape)) == int(np.prod(values)):
         return f"{name} = np.reshape({name}, {values})"
     return f"{name} = np.resize({name}, {values})  # or find the rows that were lost"
@@ -458,7 +473,8 @@ def _one_weight_a_row(case, values):
     meant = case.number(weight=column)
     square = case.number(weight=case.weight[None, :]) if len(values) == 2 and values[0] == values[1] else None
     return found(
-        f"sample_weight {case.weight.shape} on values of shape {values}: Keras 3 lays the weights along the last "
+        f"sample_weight {case.weight.shape} on values of shape {values}: Keras 3 lays the weights along the "
+        "last "
         "axis, so they weigh time steps, not samples; it raises where the lengths differ.",
         "sample_weight",
         given=square,
@@ -470,7 +486,8 @@ def _one_weight_a_row(case, values):
 
 def _one_sample(case, name):
     return found(
-        f"y_pred {case.y_pred.shape} is one sample to Keras: the last axis is averaged first, and {name} then "
+        f"y_pred {case.y_pred.shape} is one sample to Keras: the last axis is averaged first, and {name} "
+        "then "
         "multiplies that one mean.",
         name,
         meant=case.changed(y_true=case.y_true[:, None], y_pred=case.y_pred[:, None]).number(),
@@ -519,7 +536,8 @@ def weights_of_nothing(case):
         return None
     total = float(np.nansum(weight))
     return found(
-        f"Negative weights, {low:.6g} the least (their sum is {total:.6g}): training moves away from these labels, "
+        f"Negative weights, {low:.6g} the least (their sum is {total:.6g}): training moves away from these "
+        "labels, "
         "and the loss has no lower bound.",
         "sample_weight",
         weight < 0,
@@ -538,7 +556,8 @@ def mask_hides_all(case):
     if case.mask is None or not case.mask.size or case.mask.any():
         return None
     return found(
-        "The mask is False everywhere: the loss is 0, and so is its gradient. True means that a sample counts.",
+        "The mask is False everywhere: the loss is 0, and so is its gradient. True means that a sample "
+        "counts.",
         "mask",
         given=0.0,
         meant=case.changed(mask=None).number(),

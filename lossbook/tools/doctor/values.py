@@ -66,7 +66,8 @@ def logits_as_probabilities(case):
         mend = f"y_pred = np.asarray(keras.ops.{squash}(y_pred))"
     dead = (pred <= 0) | (pred >= 1)
     return found(
-        f"Predictions run from {low:.6g} to {high:.6g}, and {case.name} takes them for probabilities: what lies "
+        f"Predictions run from {low:.6g} to {high:.6g}, and {case.name} takes them for probabilities: what "
+        "lies "
         "outside [0, 1] is clipped or counts as it is, and has no gradient where it is clipped.",
         "y_pred",
         dead,
@@ -94,7 +95,9 @@ def probabilities_as_logits(case):
         guard = "assert not np.allclose(np.sum(y_pred, axis=-1), 1, atol=1e-3)"
     else:
         meant, mend = case.number(from_logits=False), f"loss = {keras_loss(case, from_logits=False)}"
-        guard = "assert getattr(loss, 'from_logits', None) is False or np.min(y_pred) < 0 or np.max(y_pred) > 1"
+        guard = (
+            "assert getattr(loss, 'from_logits', None) is False or np.min(y_pred) < 0 or np.max(y_pred) > 1"
+        )
     return found(
         f"All {case.y_pred.size:,} predictions lie in [0, 1]"
         + (" and their rows sum to 1" if categorical and case.pred_rows_are_one else "")
@@ -180,7 +183,8 @@ def probabilities_for_scores(case):
     if not wrong:
         return None
     return found(
-        "Scores all lie in [0, 1], like probabilities: on the wrong side of 0 there is nothing, so every label -1 "
+        "Scores all lie in [0, 1], like probabilities: on the wrong side of 0 there is nothing, so every "
+        "label -1 "
         "costs 1 or more, and a lead of 1 is out of reach.",
         "y_pred",
         given=case.number(),
@@ -223,7 +227,8 @@ def rows_not_one(case):
         off,
         given=case.number(),
         meant=scaled,
-        mend=f"y_pred = {floor} / np.sum({floor}, axis={case.axis}, keepdims=True)  # or end the model in softmax",
+        mend=f"y_pred = {floor} / np.sum({floor}, axis={case.axis}, keepdims=True)  # or end the model in "
+        "softmax",
         guard=f"assert np.allclose(np.sum(y_pred, axis={case.axis}), 1, atol=1e-3)",
     )
 
@@ -239,7 +244,8 @@ def swapped(case):
     if case.true_is_whole or low < 0 or high > 1 or not _zero_or_one(case.y_pred):
         return None
     return found(
-        "Every prediction is 0 or 1, and labels are fractions: y_true and y_pred are swapped. Keras takes the "
+        "Every prediction is 0 or 1, and labels are fractions: y_true and y_pred are swapped. Keras takes "
+        "the "
         "labels first, PyTorch the predictions.",
         "y_true and y_pred",
         given=case.number(),
@@ -301,7 +307,8 @@ def _stray_classes(case, labels, outside, guard):
     flat = "np.reshape(y_true, (len(y_true), -1))"
     return (
         says,
-        f"keep = (({flat} >= 0) & ({flat} < np.shape(y_pred)[-1])).all(-1); y_true, y_pred = y_true[keep], y_pred[keep]",
+        f"keep = (({flat} >= 0) & ({flat} < np.shape(y_pred)[-1])).all(-1); y_true, y_pred = y_true[keep], "
+        "y_pred[keep]",
         guard,
         meant,
     )  # fmt: skip
@@ -378,7 +385,8 @@ def signs_of_hinge(case):
         cured, mend = np.where(true > 0, 1.0, -1.0), "y_true = np.where(np.asarray(y_true) > 0, 1, -1)"
         says = f"Labels run from {low:.6g} to {high:.6g}" + (" and hold 0 among the signs" if mixed else "")
     return found(
-        f"{says}. Keras turns 0 and 1 into -1 and +1 only where every label of the batch is 0 or 1: here nothing is "
+        f"{says}. Keras turns 0 and 1 into -1 and +1 only where every label of the batch is 0 or 1: here "
+        "nothing is "
         "turned. A label 0 costs 1 and has no gradient.",
         "y_true",
         bad,
@@ -404,9 +412,15 @@ def labels_not_one(case):
     none = bool((case.true_sums == 0).any())
     total = "np.sum(y_true, axis=-1, keepdims=True)"
     if none:
-        mend = f"keep = np.sum(y_true, axis=-1) > 0; y_pred, y_true = y_pred[keep], (y_true / np.maximum({total}, 1e-7))[keep]"
+        mend = (
+            "keep = np.sum(y_true, axis=-1) > 0; y_pred, y_true = y_pred[keep], (y_true / "
+            f"np.maximum({total}, 1e-7))[keep]"
+        )
     else:
-        mend = f"y_true = y_true / {total}  # or BinaryCrossentropy and sigmoid, where several classes hold at once"
+        mend = (
+            f"y_true = y_true / {total}  # or BinaryCrossentropy and sigmoid, where several classes hold "
+            "at once"
+        )
     kept = case.true_sums > 0
     rows = case.y_true[kept] if case.axis == -1 else None
     meant = None
@@ -435,7 +449,8 @@ def padding_counted(case):
     if tail.all(axis=1).any() or not (labels != 0).any():
         return None
     return found(
-        f"Class 0 stands at the ends of rows alone, {int(tail.sum())} times of {tail.size}: it is padding, and "
+        f"Class 0 stands at the ends of rows alone, {int(tail.sum())} times of {tail.size}: it is padding, "
+        "and "
         "no mask hides it. The mean counts it, and the model learns to say 0.",
         "y_true", tail, given=case.number(), meant=case.number(ignore_class=0),
         mend=f"loss = {keras_loss(case, ignore_class=0)}  # or pass sample_weight = y_true != 0",
@@ -454,11 +469,13 @@ def constant_labels(case):
     if not _same_rows(case.y_true, first):
         return None
     return found(
-        f"All {rows:,} labels are the same: a constant answers them perfectly, so the loss says nothing of the "
+        f"All {rows:,} labels are the same: a constant answers them perfectly, so the loss says nothing of "
+        "the "
         "model. Rows sorted by class, or a target that was overwritten, look like this.",
         "y_true",
         given=case.number(),
-        mend="order = np.random.default_rng(0).permutation(len(all_x)); x, y_true = all_x[order], all_y[order]",
+        mend="order = np.random.default_rng(0).permutation(len(all_x)); x, y_true = all_x[order], "
+        "all_y[order]",
         guard="assert (np.asarray(y_true) != y_true[0]).any()",
     )
 
@@ -489,7 +506,8 @@ def constant_predictions(case):
         + ("a softmax over one unit always says 1." if ones else "the model answers with a constant."),
         "y_pred",
         given=case.number(),
-        mend="model = keras.models.clone_model(model); y_pred = model.predict(x)  # new weights, scaled inputs",
+        mend="model = keras.models.clone_model(model); y_pred = model.predict(x)  # new weights, scaled "
+        "inputs",
         guard="assert (np.asarray(y_pred) != y_pred[0]).any()",
     )
 
@@ -530,10 +548,12 @@ def dead_clipped(case):
         "y_pred",
         dead,
         given=case.number(),
-        mend=mend or "y_pred = np.clip(y_pred, 1e-6, 1 - 1e-6)  # better: a softmax in float32, smaller inputs",
+        mend=mend or "y_pred = np.clip(y_pred, 1e-6, 1 - 1e-6)  # better: a softmax in float32, smaller "
+                     "inputs",
         guard="assert 'focal' not in getattr(loss, 'name', str(loss))"
         if case.from_logits
-        else "assert getattr(loss, 'from_logits', False) or 1e-7 <= np.min(y_pred) <= np.max(y_pred) <= 1 - 1e-7",
+        else "assert getattr(loss, 'from_logits', False) or 1e-7 <= np.min(y_pred) <= np.max(y_pred) <= 1 - "
+             "1e-7",
     )  # fmt: skip
 
 
@@ -558,7 +578,8 @@ def rates(case):
     low = case.pred_range[0]
     if low <= -EPSILON:
         return found(
-            f"Rates fall to {low:.6g}: a negative rate has no logarithm, and the loss is NaN. These may be log rates.",
+            f"Rates fall to {low:.6g}: a negative rate has no logarithm, and the loss is NaN. These may be "
+            "log rates.",
             "y_pred", case.y_pred <= -EPSILON, given=None,
             meant=case.number(y_pred=np.exp(np.minimum(case.y_pred.astype(np.float64), 80))),
             mend="y_pred = np.exp(y_pred)  # or end the model in softplus",
@@ -566,8 +587,10 @@ def rates(case):
         )  # fmt: skip
     if case.true_range[0] < 0:
         return found(
-            f"Counts fall to {case.true_range[0]:.6g}: there is no negative count, and the loss has no minimum there.",
-            "y_true", case.y_true < 0, given=case.number(), meant=case.number(y_true=np.maximum(case.y_true, 0)),
+            f"Counts fall to {case.true_range[0]:.6g}: there is no negative count, and the loss has no "
+            "minimum there.",
+            "y_true", case.y_true < 0, given=case.number(),
+            meant=case.number(y_true=np.maximum(case.y_true, 0)),
             mend="y_true = np.maximum(y_true, 0)", guard="assert np.min(y_true) >= 0", code="negative-counts",
         )  # fmt: skip
     dead = (case.y_pred <= EPSILON) & (case.y_true > 0) if low <= EPSILON else np.zeros(1, bool)
@@ -616,10 +639,13 @@ def negatives_in_logs(case):
     name = "y_pred" if case.pred_range[0] < 0 else "y_true"
     array = case.y_pred if name == "y_pred" else case.y_true
     return found(
-        f"{name} falls to {float(array.min()):.6g}: below 0 everything counts as 0, and a prediction there has no gradient.",
+        f"{name} falls to {float(array.min()):.6g}: below 0 everything counts as 0, and a prediction there "
+        "has no gradient.",
         name, array < 0, given=case.number(), meant=case.number("mean_squared_error"),
-        mend="loss = keras.losses.MeanSquaredError()  # or end the model in softplus, if targets are positive",
-        guard="assert getattr(loss, 'name', '') == 'mean_squared_error' or min(np.min(y_true), np.min(y_pred)) >= 0",
+        mend="loss = keras.losses.MeanSquaredError()  # or end the model in softplus, if targets are "
+             "positive",
+        guard="assert getattr(loss, 'name', '') == 'mean_squared_error' or min(np.min(y_true), "
+              "np.min(y_pred)) >= 0",
     )  # fmt: skip
 
 
@@ -635,7 +661,7 @@ def zero_vector(case):
             return found(
                 "A vector of zeros has no direction: its cosine counts as 0, and its slope is up to 1e7.",
                 name, zero, given=case.number(),
-                meant=case.number(y_true=case.y_true[~zero], y_pred=case.y_pred[~zero]) if not zero.all() else None,
+                meant=None if zero.all() else case.number(y_true=case.y_true[~zero], y_pred=case.y_pred[~zero]),
                 mend=f"keep = {keep}; y_true, y_pred = y_true[keep], y_pred[keep]",
                 guard=f"assert ({keep}).all()",
             )  # fmt: skip
@@ -652,7 +678,8 @@ def not_unit(case):
         return None
     unit = case.y_pred / np.maximum(lengths, EPSILON)[:, None]
     return found(
-        f"Embeddings have lengths {lengths.min():.6g} … {lengths.max():.6g}; the loss takes 1 - dot product for a distance.",
+        f"Embeddings have lengths {lengths.min():.6g} … {lengths.max():.6g}; the loss takes 1 - dot product "
+        "for a distance.",
         "y_pred", off, given=case.number(), meant=case.number(y_pred=unit),
         mend="y_pred = y_pred / np.linalg.norm(y_pred, axis=-1, keepdims=True)  # layers.UnitNormalization()",
         guard="assert np.allclose(np.linalg.norm(y_pred, axis=-1), 1, atol=1e-2)",
@@ -694,7 +721,8 @@ def _some_empty(case):
 
 def _empty(case, empty):
     return found(
-        "A mask without foreground: the overlap is 0 whatever is predicted, so the loss is 1, and a perfect answer "
+        "A mask without foreground: the overlap is 0 whatever is predicted, so the loss is 1, and a perfect "
+        "answer "
         "has no gradient.",
         "masks of y_true", empty, given=case.number(), meant=case.number("binary_crossentropy"),
         mend="loss = keras.losses.BinaryCrossentropy()  # for such images, or add it to the overlap",
@@ -720,9 +748,11 @@ def background(case):
     if largest:
         mend = f"y_true, y_pred = np.delete(y_true, {largest}, -1), np.delete(y_pred, {largest}, -1)"
     return found(
-        f"Class {largest} fills {100 * shares[largest]:.1f} % of the entries and is summed with the others: a model "
+        f"Class {largest} fills {100 * shares[largest]:.1f} % of the entries and is summed with the others: "
+        "a model "
         "that says nothing else looks nearly perfect.",
-        "y_true", given=case.number(), meant=case.number(y_true=true[..., rest], y_pred=case.y_pred[..., rest]),
+        "y_true", given=case.number(),
+        meant=case.number(y_true=true[..., rest], y_pred=case.y_pred[..., rest]),
         mend=f"{mend}  # and axis=(1, 2) for a mean over classes",
         guard="assert np.mean(y_true, axis=tuple(range(np.ndim(y_true) - 1))).max() < 0.7",
     )  # fmt: skip
@@ -741,7 +771,8 @@ def focal_mean(case):
         return None
     given = case.number()
     return found(
-        f"{positives:,.0f} positives among {case.y_true.size:,}: the mean divides by all of them, so the loss and its "
+        f"{positives:,.0f} positives among {case.y_true.size:,}: the mean divides by all of them, so the "
+        "loss and its "
         "gradient are tiny. The paper divides by the positives.",
         "y_true", given=given, meant=None if given is None else given * case.y_true.size / positives,
         mend=f"inner = {keras_loss(case)}; loss = lambda y_true, y_pred: "
@@ -755,7 +786,8 @@ def batch_of_one(case):
     if case.y_pred.ndim < 2 or len(case.y_pred) != 1 or case.name in OVERLAP | {"circle", "ctc", None}:
         return None
     return found(
-        "One sample: the number is that sample's alone, and no mean, spread or balance of labels can be read from it.",
+        "One sample: the number is that sample's alone, and no mean, spread or balance of labels can be "
+        "read from it.",
         "y_pred", given=case.number(),
         mend="y_true, y_pred = all_y, all_predictions  # at least two rows",
         guard="assert len(y_pred) > 1",
@@ -791,7 +823,8 @@ def narrow_type(case):
     return found(
         says, f"{narrow}", meant=case.number(y_pred=case.y_pred.astype(np.float32)),
         mend=f"{wide}  # in the model: dtype='float32' on the last layer",
-        guard="assert np.asarray(y_pred).dtype.itemsize > 2 and getattr(loss, 'dtype', None) not in ('float16', 'bfloat16')",
+        guard="assert np.asarray(y_pred).dtype.itemsize > 2 and getattr(loss, 'dtype', None) not in "
+              "('float16', 'bfloat16')",
         severity="error" if kind != "float32" else "note",
     )  # fmt: skip
 
@@ -802,7 +835,10 @@ def _too_narrow(case, narrow, computed):
     if case.name in {"mean_squared_error", "squared_hinge"}:
         largest = _largest_error(case)
         if largest**2 > most:
-            return f"An error of {largest:.6g} squared is more than {narrow} can hold ({most:g}): the loss is infinite there."
+            return (
+                f"An error of {largest:.6g} squared is more than {narrow} can hold ({most:g}): the loss "
+                "is infinite there."
+            )
     if computed and max(map(abs, case.true_range)) > most:
         return f"Labels up to {max(map(abs, case.true_range)):.6g} do not fit into {narrow}."
     if computed and case.name in CLIPPED and not case.from_logits and case.pred_range[1] >= 1 - 2.0**-9:
@@ -849,7 +885,8 @@ def rounded_away(case):
         y_true=case.y_true.astype(np.float32), y_pred=case.y_pred.astype(np.float32)
     ).number()
     return found(
-        f"Targets reach {largest:.6g}, where {kind} has steps of {2 * step:.3g}, and the errors are about {typical:.3g}: "
+        f"Targets reach {largest:.6g}, where {kind} has steps of {2 * step:.3g}, and the errors are about "
+        f"{typical:.3g}: "
         "they are mostly rounding.",
         "y_true", given=given if kind == "float32" else case.number(), meant=wide.number(),
         mend="shift = np.mean(y_true, dtype=float); y_true, y_pred = np.asarray(y_true, float) - shift, "
@@ -866,7 +903,8 @@ def pixels(case):
     if low < 0 or not 128 <= high <= 255:
         return None
     return found(
-        f"Targets are whole numbers up to {high:.6g}, predictions lie in [0, 1]: targets are pixels that were not scaled.",
+        f"Targets are whole numbers up to {high:.6g}, predictions lie in [0, 1]: targets are pixels that "
+        "were not scaled.",
         "y_true", given=case.number(), meant=case.number(y_true=case.y_true / 255.0),
         mend="y_true = np.asarray(y_true) / 255", guard="assert np.max(y_true) <= 1",
     )  # fmt: skip
@@ -882,22 +920,26 @@ def ctc_labels(case):
     labels, frames = case.y_true, case.y_pred.shape[1]
     if case.true_range[0] < 0:
         return found(
-            "Negative class numbers: Keras counts every label that is not 0, so these are taken for symbols. It pads with 0.",
+            "Negative class numbers: Keras counts every label that is not 0, so these are taken for "
+            "symbols. It pads with 0.",
             "y_true", labels < 0, meant=case.number(y_true=np.maximum(labels, 0)),
             mend="y_true = np.maximum(y_true, 0)", guard="assert np.min(y_true) >= 0",
         )  # fmt: skip
     if case.true_range[1] >= case.classes:
         return found(
-            f"Class numbers reach {case.true_range[1]:g}, and there are {case.classes} classes, the blank (0) included.",
+            f"Class numbers reach {case.true_range[1]:g}, and there are {case.classes} classes, the blank "
+            "(0) included.",
             "y_true", labels >= case.classes, mend=f"model.layers[-1].units = {int(case.true_range[1]) + 1}",
             guard="assert np.max(y_true) < np.shape(y_pred)[-1]", code="labels-out-of-range",
         )  # fmt: skip
     inside = (labels == 0) & (np.cumsum(labels[:, ::-1] != 0, axis=1)[:, ::-1] > 0)
     if inside.any():
         return found(
-            "A 0 inside a label: class 0 is the blank, Keras counts the other entries and cuts the label there.",
+            "A 0 inside a label: class 0 is the blank, Keras counts the other entries and cuts the label "
+            "there.",
             "y_true", inside, given=case.number(),
-            mend="y_true, y_pred = y_true + 1, np.pad(y_pred, ((0, 0), (0, 0), (1, 0)), constant_values=np.min(y_pred))",
+            mend="y_true, y_pred = y_true + 1, np.pad(y_pred, ((0, 0), (0, 0), (1, 0)), "
+                 "constant_values=np.min(y_pred))",
             guard="assert (np.diff(y_true != 0, axis=1, prepend=True) * y_true == 0).all()", code="ctc-blank",
         )  # fmt: skip
     return _infeasible(case, labels, frames)
@@ -912,12 +954,14 @@ def _infeasible(case, labels, frames):
     fine = needs <= frames
     times = -(-int(needs.max()) // frames)
     return found(
-        f"A label needs {int(needs.max())} frames (each symbol one, and a blank between equal neighbours); there are "
+        f"A label needs {int(needs.max())} frames (each symbol one, and a blank between equal neighbours); "
+        "there are "
         f"{frames}. No path spells it: the loss is infinite or an arbitrary large number.",
         "rows of y_true", ~fine,
         meant=case.number(y_true=labels[fine], y_pred=case.y_pred[fine]) if fine.any() else None,
         mend=f"y_pred = np.repeat(y_pred, {times}, axis=1)  # in the model: a smaller stride, more frames",
-        guard="assert (np.count_nonzero(y_true, 1) + ((y_true[:, 1:] == y_true[:, :-1]) & (y_true[:, 1:] != 0)).sum(1)"
+        guard="assert (np.count_nonzero(y_true, 1) + ((y_true[:, 1:] == y_true[:, :-1]) & (y_true[:, 1:] != "
+              "0)).sum(1)"
         " <= np.shape(y_pred)[1]).all()",
         code="ctc-infeasible",
     )  # fmt: skip
@@ -932,7 +976,8 @@ def ctc_padded_frames(case):
         return None
     blank = np.where(np.arange(case.classes) == 0, 100.0, 0.0)
     return found(
-        "Frames with the same score for every class, as padding has: Keras counts every frame, and each of these costs "
+        "Frames with the same score for every class, as padding has: Keras counts every frame, and each of "
+        "these costs "
         f"log {case.classes} or more.",
         "frames of y_pred", flat, given=case.number(),
         meant=case.number(y_pred=np.where(flat[..., None], blank, case.y_pred.astype(np.float64))),
@@ -959,10 +1004,12 @@ def nan_result(case):
     if np.isfinite(value):
         return None
     return found(
-        f"The loss is {value} although labels and predictions are finite: a logarithm or a division by 0, or a root "
+        f"The loss is {value} although labels and predictions are finite: a logarithm or a division by 0, "
+        "or a root "
         "of a negative number.",
         "the loss", given=value,
-        mend="y_pred = np.clip(y_pred, 1e-7, 1 - 1e-7)  # inside the loss: keras.ops.clip before the logarithm",
+        mend="y_pred = np.clip(y_pred, 1e-7, 1 - 1e-7)  # inside the loss: keras.ops.clip before the "
+             "logarithm",
         guard="assert np.isfinite(np.mean(loss(y_true, y_pred)))",
     )  # fmt: skip
 
