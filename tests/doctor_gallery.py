@@ -232,6 +232,21 @@ def _shapes(n, k, labels, hot, bits, p):
         "one-sample", "sum of a flat array", L.MeanSquaredError(reduction="sum"), normal(n), normal(n)
     )
     yield Broken("one-sample", "weights on a flat array", "mse", normal(n), normal(n), uniform(n))
+    yield Broken("one-sample", "two numbers", "mse", 1.0, 2.0)
+    yield Broken("shape-mismatch", "transposed", "mse", normal(3, n), normal(n, 3))
+    yield Broken("shape-mismatch", "an axis of 1 in the middle", "mse", normal(n, 3), normal(n, 1, 3))
+    yield Broken(
+        "shape-mismatch", "time first in CTC", L.CTC(), np.array([[1, 2], [3, 1], [2, 1]]), normal(12, 3, 5)
+    )
+    yield Broken("swapped", "class numbers", L.SparseCategoricalCrossentropy(), peaked(n, k), labels)
+    yield Broken("softmax-with-binary", "one-hot", "bce", hot, peaked(n, k))
+    yield Broken(
+        "labels-out-of-range",
+        "fractions",
+        "sparse_categorical_crossentropy",
+        RNG.uniform(0, k - 1, n),
+        peaked(n, k),
+    )
     yield Broken("swapped", "bce", L.BinaryCrossentropy(), p, bits)
     yield Broken("swapped", "cce", "categorical_crossentropy", peaked(n, k), hot)
 
@@ -679,4 +694,13 @@ def clean(seed):
     yield "circle", (L.Circle(), np.repeat(np.arange(4), 3), e / np.linalg.norm(e, axis=-1, keepdims=True))
     text = rng.integers(1, 5, (4, 6))
     text[0, 3:] = 0
+    spread = np.eye(3)[np.arange(4 * 36) % 3].reshape(4, 6, 6, 3)
+    yield (
+        "dice, channels first",
+        (
+            L.Dice(axis=(2, 3)),
+            np.moveaxis(spread, -1, 1),
+            np.moveaxis(softmax(rng.normal(size=(4, 6, 6, 3))), -1, 1),
+        ),
+    )
     yield "ctc", (L.CTC(), text, rng.normal(size=(4, 14, 5)).astype("float32"))

@@ -138,6 +138,21 @@ def test_a_model_without_a_loss():
         check(sequential(keras.layers.Dense(1)), X)
 
 
+def test_the_range_of_all_labels_is_looked_at():
+    labels = np.r_[np.arange(40) % 3 + 1, [5, 3, 2, 4, 5, 1, 2, 3]]
+    model = sequential(keras.layers.Dense(5, activation="softmax"), loss="sparse_categorical_crossentropy")
+    assert check(model, X, labels).codes == ["labels-start-at-1"]
+    assert check(model, X, labels - 1).codes == []
+
+
+def test_attention_has_a_bias_without_a_slope():
+    entry = keras.Input((4, 2))
+    mixed = keras.layers.MultiHeadAttention(2, 3)(entry, entry)
+    model = keras.Model(entry, keras.layers.Dense(1)(keras.layers.Flatten()(mixed)))
+    model.compile("adam", "mse")
+    assert check(model, X.reshape(-1, 4, 2), REAL).codes == []
+
+
 def test_only_the_first_rows_are_looked_at():
     late = np.r_[REAL[:32], np.full((16, 1), np.nan, "float32")]
     model = Case("", lambda: sequential(keras.layers.Dense(1))).build()

@@ -8,8 +8,14 @@ from lossbook.tools.doctor.findings import Report, run_checks
 
 __all__ = ["check", "check_arrays", "check_case"]
 SHAPES_DECIDED = {
-    "class-numbers-for-one-hot", "one-hot-for-class-numbers", "channels-first", "empty-batch", "not-numbers",
-}  # fmt: skip
+    "channels-first",
+    "class-numbers-for-one-hot",
+    "empty-batch",
+    "not-numbers",
+    "one-hot-for-class-numbers",
+    "swapped",
+}
+"""Findings after which numbers are not compared: shapes must be mended first."""
 
 
 def check(subject, y_true=None, y_pred=None, sample_weight=None, mask=None, **options):
@@ -21,7 +27,8 @@ def check(subject, y_true=None, y_pred=None, sample_weight=None, mask=None, **op
         ``check(loss, y_true, y_pred)``: a loss as ``compile`` takes it (a name, a function, a
         class or an object of Keras), one of lossbook's, or a function of one's own.
         ``check(model, x, y)``: a compiled Keras 3 model, its inputs and labels; the first 32
-        rows are looked at. Nothing is trained, and nothing of the model is changed.
+        rows are sent through it, and the range of all labels is looked at. Nothing is trained,
+        and nothing of the model is changed.
         ``check(history)``: a History, its dictionary, or the path of a CSVLogger file.
     y_true : array_like, shape (N, ...)
         Labels; for a model, its inputs.
@@ -75,6 +82,8 @@ def check_arrays(loss, y_true, y_pred, sample_weight=None, mask=None):
     """Return the findings on a loss and its arrays, in the order in which they were found."""
     given = {"y_true": y_true, "y_pred": y_pred, "sample_weight": sample_weight}
     true, pred, weight, hidden = map(as_array, (y_true, y_pred, sample_weight, mask))
+    if hidden is None and getattr(y_pred, "_keras_mask", None) is not None:
+        hidden = as_array(y_pred._keras_mask)  # Keras uses it, too
     with np.errstate(all="ignore"):
         return check_case(Case(name_of(loss, true, pred), true, pred, weight, hidden, given))
 

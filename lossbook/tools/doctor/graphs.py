@@ -33,6 +33,9 @@ LINEAR = {
 ENDS = {"Softmax": "softmax", "Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu", "Softplus": "softplus",
         "Relu6": "relu", "Exp": "exp", "LogSoftmax": "log_softmax", "Elu": "elu",
         "LeakyRelu": "leaky_relu"}  # fmt: skip
+LOSS_SCALES = (2.0**15, 2.0**6, 1.0)
+"""What LossScaleOptimizer multiplies a loss by: it starts high, and goes down where 16 bits overflow."""
+
 REACH = {
     "softmax": (0, 1),
     "sigmoid": (0, 1),
@@ -154,9 +157,8 @@ def look_at(model, x, y, losses, weight=None):
 def _go_back(tf, keras, model, x, y, losses, weight, outlook):
     """Compute the losses and their gradient as fit does: in a graph, without dropout."""
     variables = [v.value if hasattr(v, "value") else v for v in model.trainable_variables]
-    scale = 2.0**15 if type(model.optimizer).__name__ == "LossScaleOptimizer" else 1.0
 
-    def both():
+    def both(scale):
         with tf.GradientTape() as tape:
             outputs = keras.tree.flatten(model(x, training=False))
             values = [
@@ -167,22 +169,27 @@ def _go_back(tf, keras, model, x, y, losses, weight, outlook):
         return values, tape.gradient(total, variables)
 
     run = both if model.run_eagerly else tf.function(both, autograph=False)
+    scaled = type(model.optimizer).__name__ == "LossScaleOptimizer"
     try:
-        values, gradients = run()
+        for scale in LOSS_SCALES if scaled else (1.0,):
+            values, gradients = run(tf.constant(scale))
+            sizes = [_largest(tf, gradient) for gradient in gradients]
+            if all(size is None or np.isfinite(size) for size in sizes):
+                break
     except Exception as problem:  # Keras refuses the batch: its words are the finding
-        outlook.error = (
-            f"{type(problem).__name__}: {str(problem).strip().splitlines()[0] if str(problem) else ''}"
-        )
+        text = str(problem).strip()
+        outlook.error = f"{type(problem).__name__}: {text.splitlines()[0] if text else ''}"
         outlook.values = [float("nan")] * len(outlook.outputs)
         return
     outlook.values = [float(value) for value in values]
-    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-        size = (
-            None
-            if gradient is None
-            else float(tf.reduce_max(tf.abs(tf.cast(tf.convert_to_tensor(gradient), "float32"))))
-        )
-        outlook.slopes.append((variable, size))
+    outlook.slopes = list(zip(model.trainable_variables, sizes, strict=True))
+
+
+def _largest(tf, gradient):
+    """Return the size of the largest slope; None where there is no path."""
+    if gradient is None:
+        return None
+    return float(tf.reduce_max(tf.abs(tf.cast(tf.convert_to_tensor(gradient), "float32"))))
 
 
 def _endings(tf, keras, model, x):

@@ -94,16 +94,45 @@ def check_model(model, x, y=None, sample_weight=None, class_weight=None, batch_s
         )
     from lossbook.tools.engines import keras
 
-    cut = lambda structure: keras.tree.map_structure(lambda a: as_array(a)[:batch_size], structure)  # noqa: E731
-    x, y = cut(x), cut(y)
-    weight = None if sample_weight is None else cut(sample_weight)
+    x = _cut(x, batch_size, keras)
+    weight = None if sample_weight is None else _cut(sample_weight, batch_size, keras)
     if not model.built:
         model(x, training=False)  # its variables come to be, as they do in fit
     with unchanged(model), np.errstate(all="ignore"):
-        return Report(_findings(model, x, y, weight, class_weight, keras))
+        return Report(_findings(model, x, y, weight, class_weight, keras, batch_size))
 
 
-def _findings(model, x, y, weight, class_weight, keras):
+def _cut(structure, rows, keras):
+    """Take the first rows of every array of a structure."""
+    frames = hasattr(structure, "iloc")  # pandas, which is no structure here
+    return (
+        as_array(structure)[:rows]
+        if frames
+        else keras.tree.map_structure(lambda a: as_array(a)[:rows], structure)
+    )
+
+
+LABELS = {
+    "labels-start-at-1", "labels-out-of-range", "signs-for-01", "mixed-signs", "pixels",
+    "negative-counts", "zero-targets",
+}  # fmt: skip
+"""Findings on labels alone, for which all of them are looked at and not the first rows only."""
+
+
+def _beyond_the_batch(case, output, labels, told):
+    """Return what is wrong with labels after the first batch; one prediction stands for all."""
+    if output.loss.name is None or len(labels) == len(output.y) or output.ending.activation == "":
+        return []
+    from lossbook.tools.check import check_case
+
+    pred = np.broadcast_to(output.pred[:1], (len(labels), *output.pred.shape[1:]))
+    whole = replace(output, y=labels, pred=pred)
+    found = [one for one in check_case(whole.lined) if one.code in LABELS - told]
+    return [replace(_on_model(one, case, output), given=None, meant=None) for one in found]
+
+
+def _findings(model, x, everything, weight, class_weight, keras, rows):
+    y = _cut(everything, rows, keras)
     case = ModelCase(model, x, y, class_weight=class_weight, weight=weight)
     bad = _bad_input(x, keras)
     findings = run_checks("model-frame", case)
@@ -112,10 +141,8 @@ def _findings(model, x, y, weight, class_weight, keras):
     if any(one.code == "outputs-mismatch" for one in findings):
         return findings
     names, labels, raws = _paired(model, y, keras)
-    objects = [
-        None if raw is None else _as_object(raw, label, keras)
-        for raw, label in zip(raws, labels, strict=True)
-    ]
+    everywhere = _paired(model, everything, keras)[1]
+    objects = [None if raw is None else _as_object(raw, keras) for raw in raws]
     seen = look_at(model, x, labels, objects, weight if isinstance(weight, np.ndarray) else None)
     outputs = []
     for place, (name, label, raw) in enumerate(zip(names, labels, raws, strict=True)):
@@ -130,7 +157,12 @@ def _findings(model, x, y, weight, class_weight, keras):
     case = replace(case, outputs=outputs, seen=seen, losses=raws)
     findings += run_checks("model", case)
     told = {one.code for one in findings}
-    for output in outputs:
+    for output, label in zip(
+        outputs, [full for full, raw in zip(everywhere, raws, strict=True) if raw is not None], strict=True
+    ):
+        late = _beyond_the_batch(case, output, label, told)
+        findings += late
+        told |= {one.code for one in late}
         findings += _of_arrays(case, output, weight if isinstance(weight, np.ndarray) else None, told)
     findings = findings or run_checks("model-last", case)
     return [replace(one, mend=_at_layer(one.mend, model)) for one in findings]
@@ -172,13 +204,11 @@ def _paired(model, y, keras):
     return names, [as_array(one) for one in labels], raws
 
 
-def _as_object(raw, label, keras):
+def _as_object(raw, keras):
     """Wrap a loss as compile does, so that ranks are aligned and types cast."""
     if isinstance(raw, keras.losses.Loss):
         return raw
-    if raw in ("crossentropy", "ce"):
-        raw = "binary_crossentropy" if label.ndim < 2 or label.shape[-1] == 1 else "categorical_crossentropy"
-    function = keras.losses.get(raw)
+    function = keras.losses.get(raw) if raw not in ("crossentropy", "ce") else _crossentropy
     if isinstance(function, keras.losses.Loss):
         return function
 
@@ -190,6 +220,17 @@ def _as_object(raw, label, keras):
             return function(y_true, y_pred)
 
     return Wrapped()
+
+
+def _crossentropy(y_true, y_pred):
+    """Choose the cross-entropy as compile(loss="crossentropy") does."""
+    from lossbook.tools.engines import keras
+
+    if y_pred.shape[-1] == 1:
+        return keras.losses.binary_crossentropy(y_true, y_pred)
+    if y_true.shape == y_pred.shape:
+        return keras.losses.categorical_crossentropy(y_true, y_pred)
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
 
 
 def _bad_input(x, keras):
@@ -476,9 +517,7 @@ def squashed_twice(case):
 
 @finds("probabilities-as-logits", stage="model")
 def probabilities_as_logits(case):
-    one = case.first(
-        lambda o: o.loss.parameters.get("from_logits") and o.ending.activation in ("softmax", "sigmoid")
-    )
+    one = case.first(lambda o: o.case.from_logits and o.ending.activation in ("softmax", "sigmoid"))
     if one is None:
         return None
     return found(
@@ -487,8 +526,10 @@ def probabilities_as_logits(case):
         "uses the logits where it finds them; elsewhere it squashes twice.",
         case.where(one), given=one.lined.number(),
         meant=one.value,
-        mend=f"{RECOMPILE}{keras_loss(one.case, from_logits=False)})",
-        guard="assert not getattr(model.loss, 'from_logits', False)",
+        mend=LAST + "linear"
+        if one.loss.name == "ctc"
+        else f"{RECOMPILE}{keras_loss(one.case, from_logits=False)})",
+        guard="assert 'probabilities-as-logits' not in lossbook.check(model, x, y).codes",
     )  # fmt: skip
 
 
@@ -657,9 +698,17 @@ def frozen(case):
 
 
 def _kernels(case):
-    """The weights with a path from input to output, and their largest slope, in the model's order."""
-    many = [(v, s) for v, s in case.seen.slopes if len(v.shape) >= 2]
-    return many or case.seen.slopes
+    """One weight of each layer, the one with the largest slope, in the model's order.
+
+    Biases are left out where there is anything else: that of the keys of attention has no slope by design.
+    """
+    several = [(v, s) for v, s in case.seen.slopes if len(v.shape) >= 2 and "bias" not in v.name]
+    layers = {}
+    for variable, size in several or case.seen.slopes:
+        home = variable.path.rpartition("/")[0]
+        if home not in layers or size > layers[home][1]:
+            layers[home] = (variable, size)
+    return list(layers.values())
 
 
 @finds("no-gradient", "nan-gradient", "dead-gradient", stage="model")
@@ -805,7 +854,7 @@ def first_loss(case):
         if cost is None or not np.isfinite(output.value):
             continue
         probabilities = output.loss.name in BINARY | DISTRIBUTIONS
-        if output.value <= (3 * cost + 1 if probabilities else 50 * cost):
+        if output.value <= (3 * cost + 1 if probabilities else 100 * cost):
             continue
         if probabilities and (
             output.y.min() < 0 or output.pred.shape[-1] == 1 and output.loss.name in DISTRIBUTIONS

@@ -14,6 +14,12 @@ from lossbook.tools.doctor.cases import (
 )
 from lossbook.tools.doctor.findings import finds, found
 
+REFUSING = {name for name in DISTRIBUTIONS | OVERLAP if "categorical" in name} | {
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+}
+"""Losses that raise where shapes differ, instead of broadcasting."""
+
 LARGEST_MATRIX = 4_000_000  # entries of an N × N matrix that is worked out to show its mean
 
 # --- containers ---------------------------------------------------------------------------
@@ -149,6 +155,25 @@ def class_numbers_for_one_hot(case):
     )
 
 
+@finds("swapped", stage="frame")
+def swapped_class_numbers(case):
+    """Class numbers where predictions belong, and rows of classes where class numbers do."""
+    true, pred = case.y_true, case.y_pred
+    if case.name not in CLASS_NUMBERS or true.ndim != pred.ndim + 1 or true.shape[:-1] != pred.shape:
+        return None
+    if true.shape[-1] < 2 or not is_whole(pred):
+        return None
+    return found(
+        f"y_true of shape {true.shape} holds rows of scores, y_pred of shape {pred.shape} class numbers: "
+        "they are "
+        "swapped. Keras takes the labels first.",
+        "y_true and y_pred",
+        meant=case.number(y_true=pred, y_pred=true),
+        mend="y_true, y_pred = y_pred, y_true",
+        guard="assert np.ndim(y_pred) >= np.ndim(y_true)",
+    )
+
+
 @finds("one-hot-for-class-numbers", stage="frame")
 def one_hot_for_class_numbers(case):
     if case.name not in CLASS_NUMBERS or case.y_true.shape != case.y_pred.shape or case.classes < 2:
@@ -171,6 +196,8 @@ def channels_first(case):
         or case.y_pred.ndim < 3
         or case.axis != -1
         or case.name == "ctc"
+        or case.name in OVERLAP
+        and not _sums_images(case)
     ):
         return None
     true, pred = case.y_true, case.y_pred
@@ -205,6 +232,12 @@ def channels_first(case):
     )
 
 
+def _sums_images(case):
+    """Tell whether an overlap is taken over the axes of images whose channels are last."""
+    axis = case.loss.parameters.get("axis")
+    return isinstance(axis, (list, tuple)) and sorted(axis) == list(range(1, case.y_pred.ndim - 1))
+
+
 def _fits_sparse(true, pred):
     rows = pred.shape[:-1]
     return true.shape in (rows, (*rows, 1))
@@ -222,6 +255,8 @@ def broadcast(case):
     lined = align_ranks(true, pred)
     if lined[0].shape == lined[1].shape:
         return _column_against_row(case, *lined)
+    if case.name in REFUSING or true.size == pred.size:
+        return None  # told by "shape-mismatch"
     try:
         shape = np.broadcast_shapes(*(array.shape for array in lined))
     except ValueError:
@@ -333,12 +368,12 @@ def shape_mismatch(case):
     same_size = "length" not in wants and np.prod(true) == np.prod(wants)
     rows = bool(true and pred) and true[0] != pred[0] and true[1:] == tuple(wants[1:]) and not same_size
     least = "min(len(y_true), len(y_pred))"
-    mend = (
-        "y_true = np.reshape(y_true, y_pred.shape)"
-        if wants == pred
-        else "y_true = np.reshape(y_true, y_pred.shape[:-1])"
-    )
-    if rows:
+    mend = f"y_true = np.reshape(y_true, {'y_pred.shape' if wants == pred else 'y_pred.shape[:-1]'})"
+    if same_size and len(true) == 2 and true == tuple(wants[::-1]):
+        mend = "y_true = np.transpose(y_true)"
+    if case.name == "ctc" and len(pred) == 3 and true[:1] == pred[1:2]:
+        mend, wants = "y_pred = np.swapaxes(y_pred, 0, 1)", (pred[1], "length")
+    elif rows:
         mend = f"y_true, y_pred = y_true[:{least}], y_pred[:{least}]  # or find the rows that were lost"
     elif not same_size:
         mend = f"model.layers[-1].units = {true[-1] if true else 1}  # one output for each label"
@@ -347,7 +382,9 @@ def shape_mismatch(case):
         + ("The counts of rows differ." if rows else "Keras raises an error or broadcasts."),
         "y_true and y_pred",
         mend=mend,
-        guard=f"assert np.shape(y_true) == {'np.shape(y_pred)' if wants == pred else tuple(wants)}",
+        guard=f"assert np.shape(y_true) == {'np.shape(y_pred)' if wants == pred else tuple(wants)}"
+        if "length" not in wants
+        else "assert len(y_true) == len(y_pred)",
     )
 
 
@@ -500,6 +537,15 @@ def _one_sample(case, name):
 @finds("one-sample", stage="frame")
 def one_sample(case):
     """With reduction sum or none, (N,) against (N,) gives one mean and not N values."""
+    if case.y_pred.ndim == 0 and case.y_true.ndim == 0:
+        return found(
+            "A single number has no axis to average along: Keras raises InvalidArgumentError.",
+            "y_pred",
+            meant=case.changed(y_true=case.y_true.reshape(1, 1), y_pred=case.y_pred.reshape(1, 1)).number(),
+            mend="y_true, y_pred = np.reshape(y_true, (1, 1)), np.reshape(y_pred, (1, 1))",
+            guard="assert np.ndim(y_pred) > 0",
+            severity="error",
+        )
     flat = case.y_pred.ndim == 1 and case.y_true.ndim == 1 and len(case.y_pred) > 1
     if not flat or case.loss.form != "class" or case.loss.reduction not in ("sum", "none", "None", None):
         return None

@@ -267,7 +267,7 @@ def class_numbers_out_of_range(case):
     labels, classes = case.y_true, case.classes
     low, high = case.true_range
     if 0 <= low and high < classes:
-        return None
+        return None if case.true_is_whole else _fractions(case)
     outside = (labels < 0) | (labels >= classes)
     if ignored is not None:
         outside &= labels != ignored
@@ -291,6 +291,17 @@ def class_numbers_out_of_range(case):
     return found(
         f"{says} On a processor Keras raises InvalidArgumentError, on a GPU or compiled by XLA it gives NaN.",
         "y_true", outside, given=None, meant=meant, mend=mend, guard=guard, code=code,
+    )  # fmt: skip
+
+
+def _fractions(case):
+    return found(
+        "Class numbers are fractions: Keras cuts them off. These may be probabilities, or a target for "
+        "another loss.",
+        "y_true", case.y_true != np.rint(case.y_true), given=case.number(),
+        meant=case.number(y_true=np.rint(case.y_true)),
+        mend="y_true = np.rint(y_true)", guard="assert (np.asarray(y_true) == np.rint(y_true)).all()",
+        code="labels-out-of-range",
     )  # fmt: skip
 
 
@@ -455,6 +466,27 @@ def padding_counted(case):
         "y_true", tail, given=case.number(), meant=case.number(ignore_class=0),
         mend=f"loss = {keras_loss(case, ignore_class=0)}  # or pass sample_weight = y_true != 0",
         guard="assert getattr(loss, 'ignore_class', None) == 0",
+    )  # fmt: skip
+
+
+@finds("softmax-with-binary", stage="values")
+def softmax_with_binary(case):
+    if case.name not in BINARY or case.from_logits or case.classes < 3 or not case.true_is_zero_or_one:
+        return None
+    if (
+        case.y_true.shape != case.y_pred.shape
+        or not case.pred_rows_are_one
+        or not (case.true_sums == 1).all()
+    ):
+        return None
+    categorical = case.name.replace("binary", "categorical")
+    return found(
+        f"Rows of y_pred sum to 1 and rows of y_true are one-hot: {case.name} asks {case.classes} separate "
+        "questions of "
+        "one softmax, and its number is several times smaller.",
+        "y_pred", given=case.number(), meant=case.number(categorical), mend="loss = "
+        f"{keras_loss(case, categorical)}",
+        guard="assert 'binary' not in getattr(loss, 'name', str(loss)).lower() and loss != 'bce'",
     )  # fmt: skip
 
 
@@ -658,10 +690,11 @@ def zero_vector(case):
         zero = np.abs(array).max(axis=axis) < EPSILON
         if zero.any():
             keep = f"np.abs({name}).max(axis={axis}) >= 1e-7"
+            rest = (case.y_true[~zero], case.y_pred[~zero]) if axis == -1 and not zero.all() else None
             return found(
                 "A vector of zeros has no direction: its cosine counts as 0, and its slope is up to 1e7.",
                 name, zero, given=case.number(),
-                meant=None if zero.all() else case.number(y_true=case.y_true[~zero], y_pred=case.y_pred[~zero]),
+                meant=rest and case.number(y_true=rest[0], y_pred=rest[1]),
                 mend=f"keep = {keep}; y_true, y_pred = y_true[keep], y_pred[keep]",
                 guard=f"assert ({keep}).all()",
             )  # fmt: skip
@@ -845,6 +878,9 @@ def _too_narrow(case, narrow, computed):
         return (
             f"In {narrow} 1 - 1e-7 is 1: the clip does nothing, and a sure prediction gives NaN or infinity."
         )
+    stored = case.y_pred.dtype.itemsize == 2 and case.y_pred.dtype.kind != "i"
+    if stored and case.name in BINARY and not case.from_logits and case.pred_range[1] >= 1:
+        return f"Probabilities near 1 were rounded to 1 in {narrow}: the clip cannot bring them back."
     if (
         case.name in CLASS_NUMBERS
         and case.true_range[1] > last
