@@ -1,6 +1,8 @@
 # make book     build the site and print the file to open
 # make lab      open the notebooks in JupyterLab
 # make test     run every test and re-execute every notebook
+# make everywhere  the notebooks and the numeric tests under every setting of this machine (ONLY="lowest whole")
+# make faults   plant each known kind of fault in a copy, and see make test turn red
 # make bench    measure every loss beside Keras and others (QUICK=1: under 3 minutes)
 # make sync     execute the notebooks whose .md changed (ALL=1: every notebook)
 # make lock     write constraints.txt anew from pyproject.toml
@@ -9,7 +11,7 @@
 # Each makes .venv first if it is missing or out of date. PYTHON=... names the Python to make it with.
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab book test bench sync lock clean
+.PHONY: help env lab book test everywhere faults bench sync lock clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -20,7 +22,7 @@ PAGE := $(SITE)/index.html
 export PYTHONHASHSEED := 0
 export TF_ENABLE_ONEDNN_OPTS := 0
 export TF_CPP_MIN_LOG_LEVEL := 3
-test sync: export CUDA_VISIBLE_DEVICES := -1
+test everywhere faults sync: export CUDA_VISIBLE_DEVICES := -1
 export PYTHON
 
 help:
@@ -43,6 +45,14 @@ book: env
 test: env
 	@echo "Running the tests, the doctests and every notebook ..."
 	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
+
+everywhere: env
+	@echo "Running the notebooks and the numeric tests under each setting ..."
+	@$(PY) tests/everywhere.py $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+faults: env
+	@echo "Planting faults, one at a time ..."
+	@$(PY) tests/faults.py $(ARGS)
 
 bench: env
 	@echo "Measuring every loss beside its peers ..."

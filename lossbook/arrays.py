@@ -4,9 +4,9 @@ A call that cannot mean anything stops here, with a message that says what was
 received, what was expected, and what to do.
 """
 
-from numbers import Integral
-
 import numpy as np
+
+from lossbook.checks import check_axis_number
 
 EPSILON = 1e-7
 """Probabilities are kept this far from 0 and 1, so that their logarithm is finite (Keras's value)."""
@@ -28,9 +28,9 @@ def as_float(name, given):
     name : str
         What the array is called in messages.
     given : array_like
-        Any shape, any unit. Floating types are kept, but for ``bfloat16``, which becomes
-        ``float32``: of ones, its sum stops at 256. Integers, booleans and lists become
-        ``float64``.
+        Any shape, any unit. Floating types are kept, but for the 16-bit types ``float16`` and
+        ``bfloat16``, which become ``float32``: of ones, their sums stop at 2048 and 256.
+        Integers, booleans and lists become ``float64``.
 
     Returns
     -------
@@ -42,32 +42,87 @@ def as_float(name, given):
     TypeError
         If the entries are not real numbers (text, objects, complex numbers, dates).
     ValueError
-        If the rows of a list have different lengths.
+        If the rows of a list have different lengths, or entries are masked.
 
     Examples
     --------
-    >>> as_float("y_pred", [1, 2]).dtype
-    dtype('float64')
+    >>> as_float("y_pred", [1, 2]).dtype, as_float("y_pred", np.zeros(3, "float16")).dtype
+    (dtype('float64'), dtype('float32'))
     """
     if type(given) is np.ndarray and (given.dtype is _FLOAT32 or given.dtype is _FLOAT64):
         return given  # nearly always, and then at no cost
+    array = as_array(name, given)
+    if is_float(array.dtype):
+        return array.astype(computed_in(array.dtype), copy=False)
+    return array.astype(np.float64)
+
+
+def as_array(name, given):
+    """Turn array-like numbers into an array, in the type they have.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`as_float`.
+
+    Examples
+    --------
+    >>> as_array("y_true", [1, 2]).dtype.kind
+    'i'
+    """
+    if np.ma.isMaskedArray(given):
+        if np.ma.is_masked(given):
+            raise ValueError(
+                f"Received {name} as a masked array with masked entries; expected plain numbers, and a mask "
+                f"beside them. Pass {name}.data, and mask=~numpy.ma.getmaskarray({name}).any(axis=-1) to a "
+                "loss object: it leaves out each sample with a gap."
+            )
+        given = given.data
     try:
         array = np.asarray(given)
-    except ValueError:
-        lengths = [len(row) if hasattr(row, "__len__") else "no length" for row in given]
-        raise ValueError(
-            f"Received {name} as a ragged list (rows of length {_shortened(lengths)}); "
-            "expected rows of one length. Pad the short rows and pass a mask, or split the batch."
-        ) from None
-    if is_float(array.dtype):
-        native = np.float32 if array.dtype.name == "bfloat16" else array.dtype.newbyteorder("=")
-        return array.astype(native, copy=False)
-    if array.dtype.kind in "biu":
-        return array.astype(np.float64)
+    except Exception as problem:
+        raise _unreadable(name, given, problem) from None
+    if is_float(array.dtype) or array.dtype.kind in "biu":
+        return array
     raise TypeError(
         f"Received {name} with entries of type {_kind_of(array)}; expected real numbers. "
-        "Convert them first, for example with numpy.asarray(values, dtype=float)."
+        f"{_way_to_numbers(name, given, array)}"
     )
+
+
+def _unreadable(name, given, problem):
+    """Return the error for what NumPy cannot read: a ragged list, or a tensor that has no numbers yet."""
+    if isinstance(given, (list, tuple)) and isinstance(problem, ValueError):
+        lengths = [len(row) if hasattr(row, "__len__") else "no length" for row in given]
+        return ValueError(
+            f"Received {name} as a ragged list (rows of length {_shortened(lengths)}); "
+            "expected rows of one length. Pad the short rows and pass a mask, or split the batch."
+        )
+    if hasattr(given, "detach"):
+        return TypeError(
+            f"Received {name} as a {type(given).__name__} that NumPy cannot read; expected numbers. lossbook "
+            f"cannot train a model: pass {name}.detach().float().numpy(), and train with a loss of torch.nn."
+        )
+    return TypeError(
+        f"Received {name} as a {type(given).__name__} without numbers; expected an array. lossbook cannot "
+        "train a model: compile it with the loss of the same name in keras.losses."
+    )
+
+
+def _way_to_numbers(name, given, array):
+    """Return what to do with an object that is not an array of numbers."""
+    if type(given).__name__ == "SparseTensor":
+        return f"Pass tensorflow.sparse.to_dense({name})."
+    for method in ("to_tensor", "toarray"):  # ragged tensors; sparse matrices
+        if hasattr(given, method):
+            return f"Pass {name}.{method}()" + (
+                ", and a mask for what it pads." if method == "to_tensor" else "."
+            )
+    if array.dtype.kind == "O" and hasattr(given, "to_numpy"):
+        return f"Pass {name}.to_numpy(dtype=float, na_value=numpy.nan), and a mask for what is missing."
+    if array.dtype.kind == "O" and any(entry is None for entry in array.flat):
+        return f"Pass numpy.asarray({name}, dtype=float), where None becomes NaN, and a mask for the gaps."
+    return "Convert them first, for example with numpy.asarray(values, dtype=float)."
 
 
 def as_pair(y_true, y_pred, axis=-1):
@@ -101,21 +156,34 @@ def as_pair(y_true, y_pred, axis=-1):
     >>> y_true.shape, y_pred.shape
     ((3, 1), (3, 1))
     """
+    check_axis_number(axis)
     predictions = as_float("y_pred", y_pred)
     labels = as_float("y_true", y_true)
     if labels.shape != predictions.shape:
-        labels, predictions = align_ranks(labels, predictions)
-    if labels.shape != predictions.shape:
-        raise ValueError(
-            f"Received y_true of shape {labels.shape} and y_pred of shape {predictions.shape}; "
-            "expected one shape for both, since a loss compares number with number. "
-            "Reshape one of them, or check which axis holds the samples."
-        )
+        labels, predictions = _aligned(labels, predictions)
     check_not_empty("y_pred", predictions)
     check_axis(axis, predictions)
     if labels.dtype is predictions.dtype:
         return labels, predictions
     return labels.astype(predictions.dtype, copy=False), predictions
+
+
+def _aligned(labels, predictions):
+    """Return labels and predictions with their ranks aligned, or raise an error that names both shapes."""
+    first, second = align_ranks(labels, predictions)
+    if first.shape == second.shape:
+        return first, second
+    hint = "Reshape one of them, or check which axis holds the samples."
+    rows = predictions.shape[:-1]
+    if labels.shape in (rows, (*rows, 1)) and (labels == np.floor(labels)).all():
+        hint = (
+            "If y_true holds class numbers, use sparse_categorical_crossentropy, or make them one-hot: "
+            f"numpy.eye({predictions.shape[-1]})[y_true]."
+        )
+    raise ValueError(
+        f"Received y_true of shape {labels.shape} and y_pred of shape {predictions.shape}; "
+        f"expected one shape for both, since a loss compares number with number. {hint}"
+    )
 
 
 def as_whole(name, given):
@@ -212,6 +280,17 @@ def is_float(dtype):
     return dtype.kind == "f" or dtype.kind == "V" and dtype.name == "bfloat16"
 
 
+def computed_in(dtype):
+    """Return the type that data of a floating type are computed in: 16-bit types are widened.
+
+    Examples
+    --------
+    >>> computed_in(np.dtype("float16"))
+    dtype('float32')
+    """
+    return _FLOAT32 if dtype.itemsize == 2 else dtype.newbyteorder("=")
+
+
 def as_given(result, data):
     """Return a result in the 16-bit type of its data, where it was computed in a wider one.
 
@@ -296,8 +375,8 @@ def check_not_empty(name, array):
 
 def check_axis(axis, array):
     """Raise a ValueError where an array has no such axis."""
-    is_whole = type(axis) is int or isinstance(axis, Integral) and not isinstance(axis, bool)
-    if not is_whole or not -array.ndim <= axis < array.ndim:
+    check_axis_number(axis)
+    if not -array.ndim <= axis < array.ndim:
         raise ValueError(
             f"Received axis={axis!r} for y_pred of shape {array.shape}; expected a whole number from "
             f"{-array.ndim} to {array.ndim - 1}. The last axis is -1."

@@ -1,24 +1,28 @@
-"""The frame around every loss: weights, masks, one number for the batch, and its gradient."""
+"""The class form of every loss: weights, masks, one number for the batch, and its gradient."""
 
 import inspect
 import math
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook import blocks
-from lossbook.arrays import as_dtype, as_float, as_given, is_float
-from lossbook.checks import check_parameters
-from lossbook.reductions import (
-    _AVERAGES,
-    _mean_in_float64,
-    _spread,
-    check_reduction,
-    reduce_values,
-    weights_and_divisor,
+from lossbook.arrays import as_array, as_dtype, as_float, is_float
+from lossbook.reductions import add_up, as_mask, check_reduction, spread, weights_and_divisor
+from lossbook.registry import spec_of
+from lossbook.rows import rows_that_count
+from lossbook.signatures import (
+    FRAME,
+    class_docstring,
+    class_signature,
+    misfit,
+    own_signature,
+    plain,
+    run_without_data,
+    signature_of,
+    snake,
 )
-from lossbook.registry import own_parameters, spec_of
-
-# --- the class form -----------------------------------------------------------------------
 
 
 class Loss:
@@ -35,56 +39,76 @@ class Loss:
     reduction : str or None
         How the values become one number: see :func:`~lossbook.reductions.reduce_values`.
     dtype : str or numpy.dtype, optional
-        The floating type to compute in; None keeps the type of the predictions.
+        The floating type to compute in and to get results in; None keeps that of the predictions.
+        The 16-bit types are computed in float32. Without `dtype` their value stays float32, and
+        their slope has the type of the predictions.
 
     Raises
     ------
+    TypeError
+        If there is no such parameter.
     ValueError
         If the reduction is unknown or a parameter is out of range.
     """
 
     function = None
     spec = None
-    _may_cut = False
+    settings = None  # the signature that a class gets from its function
+    __signature__ = signature_of(FRAME, ("name", "reduction", "dtype"))
+    _is_plain = False  # whether values and slopes are those of the function
 
     def __init_subclass__(cls, function=None, name=None, order=None, defaults=(), **kwargs):
         super().__init_subclass__(**kwargs)
-        cls._may_cut = cls.call is Loss.call and cls.call_gradient is Loss.call_gradient
-        if function is None:
-            return
-        spec = spec_of(function)
-        cls.spec = spec
-        cls.function = staticmethod(function)
-        cls.__signature__ = _class_signature(spec, name or spec.name, order, dict(defaults))
-        cls.__doc__ = _class_docstring(cls, spec)
-        spec.cls = cls
+        cls._is_plain = cls.call is Loss.call and cls.call_gradient is Loss.call_gradient
+        if function is not None:
+            cls.spec = spec_of(function)
+            cls.function = staticmethod(function)
+            cls.settings = class_signature(cls.spec, name or cls.spec.name, order, dict(defaults))
+            cls.__signature__ = cls.settings
+            cls.__doc__ = class_docstring(cls, cls.spec, Loss)
+            cls.spec.cls = cls
+        elif "__init__" in vars(cls):
+            cls.__signature__ = own_signature(cls)
 
-    def __init__(self, *args, **kwargs):
-        if self.function is None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if self.settings is None:
             self._initialise(*args, **kwargs)
             return
-        bound = inspect.signature(type(self)).bind(*args, **kwargs)
+        try:
+            bound = self.settings.bind(*args, **kwargs)
+        except TypeError as problem:
+            raise TypeError(misfit(type(self), kwargs, problem)) from None
+        if len(args) > 1 and all(np.ndim(given) for given in args[:2]):
+            raise TypeError(misfit(type(self), {"y_true": 0}, None))
         bound.apply_defaults()
         self._initialise(**bound.arguments)
 
     def _initialise(self, name=None, reduction="sum_over_batch_size", dtype=None, **parameters):
         check_reduction(reduction)
-        check_parameters(**parameters)
-        self.name = name or _snake(type(self).__name__)
+        self.name = name or snake(type(self).__name__)
         self.reduction = reduction
         self.dtype = as_dtype(dtype)
         self._parameter_names = tuple(parameters)
         for key, value in parameters.items():
-            setattr(self, key, _plain(value))
+            setattr(self, key, plain(value))
+        if self.function is not None:
+            run_without_data(self.function, self.parameters)
 
     @property
-    def parameters(self):
+    def parameters(self) -> dict[str, Any]:
         """The function's own parameters as set on this object, name to value."""
         return {name: getattr(self, name) for name in self._parameter_names}
 
     # --- value ---
 
-    def __call__(self, y_true, y_pred, sample_weight=None, mask=None):
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        **data: Any,
+    ) -> Any:
         """Return the loss of a batch.
 
         Parameters
@@ -96,7 +120,9 @@ class Loss:
         sample_weight : array_like, optional
             How much each sample counts: one weight a sample, or one for each value.
         mask : array_like of bool, optional
-            True where a sample counts.
+            True where a sample counts. What it hides is not looked at, nor is what has weight 0.
+        **data
+            What else the function takes and the class does not: `ref_embeddings` of Circle, say.
 
         Returns
         -------
@@ -110,43 +136,34 @@ class Loss:
         ValueError
             If shapes do not fit, or the result is NaN though the inputs are not.
         """
-        y_true, y_pred = self.cast(y_true, y_pred)
-        with np.errstate(all="ignore"):
-            result = self._evaluate(y_true, y_pred, sample_weight, mask)[0]
-        self._check_defined(result, y_true, y_pred, sample_weight)
-        return result
+        return self._evaluate(y_true, y_pred, sample_weight, mask, data)[0]
 
-    def call(self, y_true, y_pred):
-        """Return one value per sample: what a subclass without a function overrides."""
+    def call(self, y_true: ArrayLike, y_pred: ArrayLike, **data: Any) -> np.ndarray:
+        """Return one value per sample: what a subclass without a function overrides. It gets arrays."""
         if self.function is None:
             raise NotImplementedError(
                 f"Received a call of {type(self).__name__}, which has no formula; expected a subclass "
                 "that defines call(y_true, y_pred). Return one value per sample from it."
             )
-        return self.function(y_true, y_pred, **self.parameters)
-
-    def mask_of(self, values, y_true, y_pred, mask=None):
-        """Return the caller's mask, narrowed by the mask the loss makes itself; None where all count."""
-        own = self.spec.mask if self.spec else None
-        made = own(values, y_true, y_pred, **self.parameters) if own else None
-        if made is None or mask is None:
-            return made if mask is None else mask
-        return made & _spread("mask", np.asarray(mask, dtype=bool), made.astype(float)).astype(bool)
-
-    def cast(self, y_true, y_pred):
-        """Return the data in the type this loss computes in; untouched where ``dtype`` is None."""
-        if self.dtype is None:
-            return y_true, y_pred
-        return as_float("y_true", y_true), as_float("y_pred", y_pred).astype(self.dtype, copy=False)
+        return blocks.in_blocks(self.function, y_true, y_pred, **{**self.parameters, **data})
 
     # --- gradient ---
 
-    def gradient(self, y_true, y_pred, sample_weight=None, mask=None, *, out=None):
+    def gradient(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+        **data: Any,
+    ) -> np.ndarray:
         """Return the slope of the loss in every prediction.
 
         Parameters
         ----------
-        y_true, y_pred, sample_weight, mask
+        y_true, y_pred, sample_weight, mask, **data
             As in a call.
         out : numpy.ndarray, optional
             Where to write the slopes: an array of the shape of `y_pred`, which is returned.
@@ -162,18 +179,27 @@ class Loss:
         ------
         TypeError, ValueError
             As in a call.
+        NotImplementedError
+            If a subclass has values of its own, and no slope.
         """
-        return self.value_and_gradient(y_true, y_pred, sample_weight, mask, out=out)[1]
+        return self.value_and_gradient(y_true, y_pred, sample_weight, mask, out=out, **data)[1]
 
-    def value_and_gradient(self, y_true, y_pred, sample_weight=None, mask=None, *, out=None):
+    def value_and_gradient(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        *,
+        out: np.ndarray | None = None,
+        **data: Any,
+    ) -> tuple[Any, np.ndarray]:
         """Return the loss of a batch and its slope in every prediction.
 
         Parameters
         ----------
-        y_true, y_pred, sample_weight, mask
-            As in a call.
-        out : numpy.ndarray, optional
-            Where to write the slopes, as in :meth:`gradient`.
+        y_true, y_pred, sample_weight, mask, out, **data
+            As in :meth:`gradient`.
 
         Returns
         -------
@@ -184,113 +210,96 @@ class Loss:
 
         Raises
         ------
-        TypeError, ValueError
-            As in a call.
+        TypeError, ValueError, NotImplementedError
+            As in :meth:`gradient`.
         """
         if out is not None:
             _check_out(out, y_pred)
-        data = self.cast(y_true, y_pred)
-        with np.errstate(all="ignore"):
-            result, slope = self._evaluate(*data, sample_weight, mask, sloped=True, room=_room_in(out, *data))
-        self._check_defined(result, *data, sample_weight)
+        value, slope = self._evaluate(y_true, y_pred, sample_weight, mask, data, with_gradient=True, out=out)
         if slope.shape != np.shape(y_pred):
             slope = slope.reshape(np.shape(y_pred))
         if out is None or slope is out:
-            return result, slope
+            return value, slope
         out[...] = slope
-        return result, out
+        return value, out
 
-    def call_gradient(self, y_true, y_pred, upstream):
-        """Return the slope of ``sum(upstream * values)``: what a subclass without a function overrides."""
-        if self.function is None:
+    def call_gradient(
+        self, y_true: ArrayLike, y_pred: ArrayLike, upstream: float | np.ndarray, **data: Any
+    ) -> np.ndarray:
+        """Return the slope of ``sum(upstream * values)``: what a subclass overrides beside :meth:`call`."""
+        if not _has_slope(type(self)):
             raise NotImplementedError(
                 f"Received a request for the gradient of {type(self).__name__}; expected a subclass that "
-                "defines call_gradient(y_true, y_pred, upstream). Values alone need only call."
+                "defines call_gradient(y_true, y_pred, upstream) for its call. Write it, or measure the "
+                "slope with lossbook.numeric_gradient."
             )
+        parameters = {**self.parameters, **data}
         if self.spec.couples_samples:
-            return self.spec.gradient(y_true, y_pred, **self.parameters, upstream=upstream)
-        slope = self.spec.gradient(y_true, y_pred, **self.parameters)
+            return self.spec.gradient(y_true, y_pred, **parameters, upstream=upstream)
+        slope = blocks.in_blocks(self.spec.gradient, y_true, y_pred, **parameters)
         if np.ndim(upstream) == 0:  # one number for all
             return slope * slope.dtype.type(upstream)
         summed = tuple(range(upstream.ndim - slope.ndim, 0))  # the last axes, unless one is named
-        return slope * np.expand_dims(upstream, self.parameters.get("axis", summed))
+        return slope * np.expand_dims(upstream, parameters.get("axis", summed))
 
-    # --- the cheapest way to both ---
+    # --- the road from arrays to a number ---
 
-    def _evaluate(self, y_true, y_pred, sample_weight, mask, sloped=False, room=None):
-        """Return the reduced value and, if asked for, the slope; large batches block by block."""
-        found = None
-        if self._may_cut and self.spec is not None:
-            alike = sample_weight is None and mask is None and self.reduction not in ("none", None)
-            if alike:  # every entry counts as much as any other
-                found = self._of_one_row(y_true, y_pred, sloped, room)
-            if found is None and blocks.is_large(y_pred):
-                found = self._by_rows(y_true, y_pred, sample_weight, mask, sloped, room)
-        return self._whole(y_true, y_pred, sample_weight, mask, sloped) if found is None else found
+    def cast(self, y_true, y_pred):
+        """Return the data with predictions in the type asked for; untouched where ``dtype`` is None."""
+        if self.dtype is None:
+            return y_true, y_pred
+        return as_array("y_true", y_true), as_float("y_pred", y_pred).astype(self.dtype, copy=False)
 
-    def _whole(self, y_true, y_pred, sample_weight, mask, sloped):
-        """Evaluate the batch as it is: one call of the function, one of its gradient."""
-        values = as_float("values", self.call(y_true, y_pred))
-        mask = self.mask_of(values, y_true, y_pred, mask)
-        if sample_weight is None and mask is None and self.reduction in _AVERAGES:
-            result, upstream = _mean_in_float64(values), 1.0 / values.size
+    def _evaluate(self, y_true, y_pred, sample_weight, mask, data, with_gradient=False, out=None):
+        """Return the reduced value and, if asked for, the slope, in the types they are to have."""
+        slope_type = _float_type(y_pred) if self.dtype is None else self.dtype
+        y_true, y_pred = self.cast(y_true, y_pred)
+        given = y_true, y_pred, sample_weight, mask
+        with np.errstate(all="ignore"):
+            found = blocks.at_once(self, *given, with_gradient, out) if self._is_plain and not data else None
+            value, slope = found or self._step_by_step(*given, data, with_gradient)
+            value = value if self.dtype is None else value.astype(self.dtype, copy=False)
+            slope = slope if slope is None else slope.astype(slope_type, copy=False)
+        self._check_defined(value, y_true, y_pred, sample_weight)
+        return value, slope
+
+    def _step_by_step(self, y_true, y_pred, sample_weight, mask, data, with_gradient):
+        """Go the whole road: the rows that count, their values, their weights, one number, the slope."""
+        weighed = sample_weight is not None or mask is not None
+        if not self._is_plain:
+            y_true, y_pred = _for_a_reader(y_true, y_pred)
+        rows = self.rows_that_count(y_true, y_pred, sample_weight, mask, data) if weighed else None
+        if rows is None:
+            values = as_float("values", self.call(y_true, y_pred, **data))
         else:
-            result = reduce_values(values, sample_weight, mask, self.reduction)
-            weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
-            upstream = weights / divisor if divisor else np.zeros_like(values)
-        result = as_given(result, y_pred)
-        if not sloped:
-            return result, None
-        if not self._may_cut or isinstance(upstream, np.ndarray):  # one for each value
-            upstream = np.broadcast_to(np.asarray(upstream, dtype=values.dtype), values.shape)
-        slope = self.call_gradient(y_true, y_pred, upstream).astype(values.dtype, copy=False)
-        return result, as_given(slope, y_pred)
+            values = rows.spread_values(self.call)
+        mask = self.narrowed(mask, values, y_true, y_pred)
+        weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
+        value = add_up(values, weights, divisor, self.reduction)
+        if not with_gradient:
+            return value, None
+        upstream = np.asarray(weights / divisor if divisor else 0.0, values.dtype)
+        if upstream.ndim or not self._is_plain:  # one for each value
+            upstream = np.broadcast_to(upstream, values.shape)
+        if rows is not None:
+            return value, rows.spread_slopes(self.call_gradient, np.broadcast_to(upstream, values.shape))
+        slope = self.call_gradient(y_true, y_pred, upstream, **data).astype(values.dtype, copy=False)
+        return value, _silenced(slope, upstream) if weighed and not self._is_plain else slope
 
-    def _by_rows(self, y_true, y_pred, sample_weight, mask, sloped, room):
-        """Evaluate a large batch in blocks of rows; None where that cannot be done."""
-        batch = blocks.batch_of(self.spec, y_true, y_pred, self.parameters)
-        if batch is None:
+    def rows_that_count(self, y_true, y_pred, sample_weight, mask, data):
+        """Return the rows of a batch that count; None where all do, or a subclass has values of its own."""
+        if not self._is_plain:
             return None
-        values = batch.empty_values()
-        mask = self.mask_of(values, y_true, y_pred, mask)
-        slope, upstream = None, 1.0
-        if sloped:
-            weights, divisor = weights_and_divisor(values, sample_weight, mask, self.reduction)
-            upstream = weights / divisor if divisor else 0.0
-            slope = batch.empty_slopes()
-            slope = slope if room is None else room.reshape(slope.shape)
-        if not batch.fill(values, slope, upstream):
-            return None
-        if sample_weight is None and mask is None and self.reduction in _AVERAGES:
-            result = _mean_in_float64(values)
-        else:
-            result = reduce_values(values, sample_weight, mask, self.reduction)
-        return as_given(result, y_pred), slope if slope is None else as_given(slope, y_pred)
+        parameters = {**self.parameters, **data}
+        return rows_that_count(self.spec, y_true, y_pred, parameters, sample_weight, mask)
 
-    def _of_one_row(self, y_true, y_pred, sloped, room):
-        """Evaluate a batch as one long row; None where that cannot be done, or the sum is not finite."""
-        row, count = blocks.as_one_row(self.spec, y_true, y_pred, self.parameters)
-        if row is None:
-            return None
-        scale = 1.0  # from the value of that row to the loss: the mean of all is the mean of the means
-        if self.spec.cut == "mean" and self.reduction == "sum":
-            scale = float(count)
-        elif self.spec.cut == "sum" and self.reduction != "sum":
-            scale = 1.0 / count
-        slope = None
-        if blocks.is_large(y_pred):
-            value = np.empty(())
-            if sloped:
-                slope = np.empty(y_pred.shape, y_pred.dtype) if room is None else room
-            if not row.fill(value, slope if slope is None else slope.reshape(-1), scale):
-                return None
-        else:
-            value = self.function(row.labels, row.predictions, **row.parameters)
-            if sloped:
-                slope = self.spec.gradient(row.labels, row.predictions, **row.parameters)
-                slope = (slope if scale == 1.0 else slope * scale).reshape(y_pred.shape)
-        result = value * scale
-        return (y_pred.dtype.type(result), slope) if math.isfinite(result) else None
+    def narrowed(self, mask, values, y_true, y_pred):
+        """Return a mask narrowed by the one the loss makes itself; None where all values count."""
+        own = self.spec.mask if self.spec else None
+        made = own(values, y_true, y_pred, **self.parameters) if own else None
+        if made is None or mask is None:
+            return mask if made is None else made
+        return made & as_mask(spread("mask", as_mask(mask), values))
 
     def _check_defined(self, result, y_true, y_pred, sample_weight):
         if isinstance(result, np.generic) and math.isfinite(result) or not np.isnan(result).any():
@@ -307,8 +316,16 @@ class Loss:
 
     # --- keeping ---
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return every setting, so that :meth:`from_config` rebuilds this loss.
+
+        The parameters of a subclass's own ``__init__`` are among them, where the object has an
+        attribute of that name.
+
+        Raises
+        ------
+        NotImplementedError
+            If a parameter of a subclass was kept under another name, or not at all.
 
         Examples
         --------
@@ -317,19 +334,27 @@ class Loss:
         2.0
         """
         dtype = None if self.dtype is None else self.dtype.name
-        return {**self.parameters, "reduction": self.reduction, "name": self.name, "dtype": dtype}
+        known = {**self.parameters, "reduction": self.reduction, "name": self.name, "dtype": dtype}
+        for key in inspect.signature(type(self)).parameters:
+            if key not in known:
+                if not hasattr(self, key):
+                    raise NotImplementedError(
+                        f"Received {type(self).__name__}, which keeps no attribute {key!r}; expected one for "
+                        f"each parameter. Write self.{key} = {key} in its __init__, or define get_config."
+                    )
+                known[key] = plain(getattr(self, key))
+        return known
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Build a loss from what :meth:`get_config` returned."""
         return cls(**config)
 
     def __repr__(self):
-        config = self.get_config()
-        usual = inspect.signature(type(self)).parameters if self.function else {}
+        usual = inspect.signature(type(self)).parameters
         shown = {
             key: value
-            for key, value in config.items()
+            for key, value in self.get_config().items()
             if key in self._parameter_names or key not in usual or value != usual[key].default
         }
         return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
@@ -337,8 +362,33 @@ class Loss:
     def __eq__(self, other):
         return type(self) is type(other) and self.get_config() == other.get_config()
 
-    def __hash__(self):
-        return hash(repr(self))
+    __hash__ = None  # its settings can change, so it has no place in a set
+
+
+# --- what a subclass of a reader's own needs ------------------------------------------------
+
+
+def _for_a_reader(y_true, y_pred):
+    """Return arrays for a call that a reader wrote: whole numbers stay whole, 16-bit types are widened."""
+    labels = as_array("y_true", y_true)
+    return as_float("y_true", labels) if is_float(labels.dtype) else labels, as_float("y_pred", y_pred)
+
+
+def _has_slope(cls):
+    """Tell whether the slope belongs to the values: a class that overrides `call` needs its own."""
+    owner = {name: next(k for k, base in enumerate(cls.__mro__) if name in vars(base)) for name in _PAIR}
+    return cls.function is not None and owner["call_gradient"] <= owner["call"]
+
+
+_PAIR = ("call", "call_gradient")
+
+
+def _silenced(slope, upstream):
+    """Return the slopes with 0 wherever the value they belong to does not count."""
+    if slope.shape[: upstream.ndim] != upstream.shape:
+        return slope
+    silent = (upstream == 0).reshape(upstream.shape + (1,) * (slope.ndim - upstream.ndim))
+    return np.where(silent, slope.dtype.type(0), slope)
 
 
 def _check_out(out, y_pred):
@@ -355,65 +405,10 @@ def _described(out):
     return f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
 
 
-def _room_in(out, y_true, y_pred):
-    """Return `out` where blocks may write straight into it: of their type, and apart from the data."""
-    if out is None or out.dtype.char != getattr(getattr(y_pred, "dtype", None), "char", "d"):
-        return None
-    if out.dtype.char not in "fd" or not out.flags.c_contiguous:
-        return None
-    return None if np.may_share_memory(out, y_pred) or np.may_share_memory(out, y_true) else out
-
-
-# --- how a class gets its signature and documentation from its function --------------------
-
-_FRAME_PARAMETERS = {"reduction": "sum_over_batch_size", "name": None, "dtype": None}
-
-
-def _class_signature(spec, name, order, defaults):
-    """Join the function's parameters with reduction, name and dtype, in Keras's order."""
-    chosen = {key: parameter.default for key, parameter in own_parameters(spec.function).items()}
-    chosen.update(_FRAME_PARAMETERS, name=name)
-    chosen.update(defaults)
-    keys = order or tuple(chosen)
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([inspect.Parameter(key, kind, default=chosen[key]) for key in keys])
-
-
-def _class_docstring(cls, spec):
-    """Write the class's numpydoc text from the function's own, so that nothing is told twice."""
-    own = _parameter_docs(spec.function)
-    frame = _parameter_docs(Loss)
-    wanted = [key for key in inspect.signature(cls).parameters if key in own or key in frame]
-    parameters = "\n".join(own.get(key) or frame[key] for key in wanted)
-    raises = "ValueError\n    If the reduction is unknown or a parameter is out of range."
-    text = (
-        f"{inspect.cleandoc(cls.__doc__)}\n\nParameters\n----------\n{parameters}\n\n"
-        f"Raises\n------\n{raises}\n\nSee Also\n--------\n"
-        f"{spec.name} : the same loss as a function, one value per sample."
-    )
-    return text
-
-
-def _parameter_docs(documented):
-    """Return the entries of a numpydoc Parameters section by name."""
-    lines = inspect.cleandoc(documented.__doc__).splitlines()
-    start = lines.index("Parameters") + 2
-    entries, names = {}, []
-    for line in lines[start:]:
-        if not line.strip():
-            break
-        if not line.startswith(" "):
-            names = [name.strip() for name in line.partition(" :")[0].split(",")]
-            entries.update({name: line for name in names})
-        else:
-            entries.update({name: f"{entries[name]}\n{line}" for name in names})
-    return entries
-
-
-def _plain(value):
-    """Turn NumPy's numbers and arrays into Python's, so that a configuration can be written down."""
-    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
-
-
-def _snake(name):
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+def _float_type(y_pred):
+    """Return the floating type of predictions, in which their slopes come; float64 for all that is none."""
+    dtype = getattr(y_pred, "dtype", None)
+    if isinstance(dtype, np.dtype) and is_float(dtype):
+        return dtype.newbyteorder("=")
+    dtype = as_array("y_pred", y_pred).dtype
+    return dtype if is_float(dtype) else np.dtype(np.float64)

@@ -4,7 +4,7 @@ NumPy is slow on large arrays for one reason above all: each step of a formula m
 array, and the system has to find, clear and later take back its memory. On a part of the
 batch small enough, all those steps stay in cache. So a large batch is cut into blocks of
 rows, the plain function is called on each, and the results are put side by side: the same
-lines, the same numbers. Where a batch may be cut, the catalogue says (``LossSpec.cut``).
+lines, the same numbers. Where a batch may be cut, the catalogue says (``LossSpec.splits``).
 
 Three further things are done for the functions, none of which they know of:
 
@@ -15,7 +15,7 @@ Three further things are done for the functions, none of which they know of:
 - With :class:`fast`, the blocks are shared among threads.
 
 >>> import lossbook
->>> lossbook.blocks.evaluate(lossbook.huber, [[0.0, 0.0]], [[0.5, 3.0]], delta=1.0)
+>>> lossbook.blocks.in_blocks(lossbook.huber, [[0.0, 0.0]], [[0.5, 3.0]], delta=1.0)
 array([1.3125])
 """
 
@@ -23,11 +23,13 @@ import functools
 import itertools
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
-from lossbook.arrays import align_ranks, is_float
+from lossbook.arrays import align_ranks, computed_in, is_float
+from lossbook.reductions import add_up, weights_and_divisor
 from lossbook.registry import spec_of, spec_of_gradient
 
 BLOCK = 96 * 1024
@@ -46,17 +48,25 @@ FOR_THREADS = 100_000
 # --- the fast mode ------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How large batches are evaluated: see :class:`fast`."""
+
+    threads: int = 1
+    block: int = BLOCK
+    pool: object = None
+
+
+_settings = Settings()
+
+
 class fast:
     """Evaluate large batches with several threads and larger blocks: for those who ask for it.
 
     It holds from the call on for the whole process, or, as a context, to the end of the
-    ``with``. What it changes in the process:
-
-    - `threads` threads start and stay, waiting, until the mode ends;
-    - a block takes `block` bytes and not 96 KiB, so each thread uses a few times that;
-    - with `prime`, the C library is taught once to keep freed memory up to 32 MiB a
-      piece instead of handing it back: the process's own memory stays larger by some
-      tens of MiB, in all its parts and not only here, and that cannot be undone.
+    ``with``; :meth:`end` ends it, too, and all is as it was before. Until then `threads`
+    threads wait for work, and a block takes `block` bytes and not 96 KiB, so each thread uses
+    a few times that.
 
     The results are the same, but for the order of sums: the last digit or two may differ.
     For the gradient of a large batch also pass ``out=``, since fresh memory is what then
@@ -69,8 +79,6 @@ class fast:
         How many threads share the blocks; None takes as many as there are processors.
     block : int
         Bytes of predictions in a block.
-    prime : bool
-        Whether to teach the C library; it has an effect with glibc (Linux) alone.
 
     Raises
     ------
@@ -85,7 +93,7 @@ class fast:
     5.0
     """
 
-    def __init__(self, threads=None, block=1024 * 1024, prime=True):
+    def __init__(self, threads: int | None = None, block: int = 1024 * 1024) -> None:
         threads = os.cpu_count() if threads is None else threads
         for name, number in (("threads", threads), ("block", block)):
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
@@ -93,24 +101,23 @@ class fast:
                     f"Received {name}={number!r}; expected a whole number of 1 or more. "
                     f"Leave {name} out to get the usual one."
                 )
-        global _pool, _threads, _block
-        self._before = _pool, _threads, _block
-        _pool = _start(threads) if threads > 1 else None
-        _threads, _block = threads, block
-        if prime:
-            np.empty(31 * 1024 * 1024, dtype=np.uint8)  # glibc keeps up to the size of what was freed
+        global _settings
+        self._before = _settings
+        self._ours = _settings = Settings(threads, block, _start(threads) if threads > 1 else None)
 
-    def __enter__(self):
+    def end(self) -> None:
+        """End the mode, and stop its threads; a second time it does nothing."""
+        global _settings
+        if self._ours.pool is not None:
+            self._ours.pool.shutdown()
+        if _settings is self._ours:
+            _settings = self._before
+
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception):
-        global _pool, _threads, _block
-        if _pool is not None:
-            _pool.shutdown()
-        _pool, _threads, _block = self._before
-
-
-_pool, _threads, _block = None, 1, BLOCK
+    def __exit__(self, *exception: object) -> None:
+        self.end()
 
 
 def _start(threads):
@@ -120,8 +127,8 @@ def _start(threads):
 
 
 def _forget_threads():
-    global _pool
-    _pool = None  # a forked process has none of its parent's threads
+    global _settings
+    _settings = replace(_settings, pool=None)  # a forked process has none of its parent's threads
 
 
 if hasattr(os, "register_at_fork"):
@@ -131,7 +138,7 @@ if hasattr(os, "register_at_fork"):
 # --- the function form --------------------------------------------------------------------
 
 
-def evaluate(function, y_true, y_pred, **parameters):
+def in_blocks(function, y_true, y_pred, **parameters):
     """Call a loss function, or the gradient of one, block by block: the same result, sooner.
 
     Parameters
@@ -158,7 +165,7 @@ def evaluate(function, y_true, y_pred, **parameters):
     Examples
     --------
     >>> import lossbook
-    >>> evaluate(lossbook.mean_squared_error_gradient, [[0.0, 0.0]], [[1.0, 3.0]])
+    >>> in_blocks(lossbook.mean_squared_error_gradient, [[0.0, 0.0]], [[1.0, 3.0]])
     array([[1., 3.]])
     """
     is_gradient = getattr(function, "__name__", "").endswith("_gradient")
@@ -170,6 +177,79 @@ def evaluate(function, y_true, y_pred, **parameters):
         if batch.fill(values, slopes):
             return slopes if is_gradient else values
     return function(y_true, y_pred, **parameters)
+
+
+# --- the class form -----------------------------------------------------------------------
+
+
+def at_once(loss, y_true, y_pred, sample_weight, mask, with_gradient, out=None):
+    """Take a short road to the reduced value and slope of a loss: a batch as one row, or by blocks.
+
+    Returns
+    -------
+    tuple or None
+        Value and slope (None unless asked for); None where there is no short road.
+    """
+    out, found = _writable(out, y_true, y_pred), None
+    if sample_weight is None and mask is None and loss.reduction not in ("none", None):
+        found = _of_one_row(loss, y_true, y_pred, with_gradient, out)
+    if found is None and is_large(y_pred):
+        found = _of_rows(loss, y_true, y_pred, sample_weight, mask, with_gradient, out)
+    return found
+
+
+def _of_one_row(loss, y_true, y_pred, with_gradient, out):
+    """Evaluate a batch as one long row; None where that cannot be done, or the sum is not finite."""
+    row, count = as_one_row(loss.spec, y_true, y_pred, loss.parameters)
+    if row is None:
+        return None
+    scale = 1.0  # from the value of that row to the loss: the mean of all is the mean of the means
+    if loss.spec.splits == "mean" and loss.reduction == "sum":
+        scale = float(count)
+    elif loss.spec.splits == "sum" and loss.reduction != "sum":
+        scale = 1.0 / count
+    slope = None
+    if is_large(y_pred):
+        value = np.empty(())
+        if with_gradient:
+            slope = np.empty(y_pred.shape, y_pred.dtype) if out is None else out
+        if not row.fill(value, slope if slope is None else slope.reshape(-1), scale):
+            return None
+    else:
+        value = loss.function(row.labels, row.predictions, **row.parameters)
+        if with_gradient:
+            slope = loss.spec.gradient(row.labels, row.predictions, **row.parameters)
+            slope = (slope if scale == 1.0 else slope * scale).reshape(y_pred.shape)
+    result = value * scale
+    return (y_pred.dtype.type(result), slope) if math.isfinite(result) else None
+
+
+def _of_rows(loss, y_true, y_pred, sample_weight, mask, with_gradient, out):
+    """Evaluate a large batch in blocks of rows; None where that cannot be done, or a row does not count."""
+    batch = batch_of(loss.spec, y_true, y_pred, loss.parameters)
+    if batch is None:
+        return None
+    values = batch.empty_values()
+    narrowed = loss.narrowed(mask, values, y_true, y_pred)
+    weights, divisor = weights_and_divisor(values, sample_weight, narrowed, loss.reduction)
+    if not (sample_weight is None and mask is None) and not np.all(weights):
+        return None
+    slope = None
+    if with_gradient:
+        slope = batch.empty_slopes()
+        slope = slope if out is None else out.reshape(slope.shape)
+    if not batch.fill(values, slope, weights / divisor if divisor else 0.0):
+        return None
+    return add_up(values, weights, divisor, loss.reduction), slope
+
+
+def _writable(out, y_true, y_pred):
+    """Return `out` where blocks may write straight into it: of their type, and apart from the data."""
+    if out is None or out.dtype.char != getattr(getattr(y_pred, "dtype", None), "char", "d"):
+        return None
+    if out.dtype.char not in "fd" or not out.flags.c_contiguous:
+        return None
+    return None if np.may_share_memory(out, y_pred) or np.may_share_memory(out, y_true) else out
 
 
 # --- a batch that can be cut --------------------------------------------------------------
@@ -212,11 +292,11 @@ class Batch:
         return max(self.dtype.itemsize, labels if alike else 0)
 
     def empty_values(self):
-        """Make room for one value for each row."""
+        """Make an empty array of one value for each row."""
         return np.empty(self.predictions.shape[:-1], self.dtype)
 
     def empty_slopes(self):
-        """Make room for one slope for each prediction, the axes in the order given."""
+        """Make an empty array of one slope for each prediction, the axes in the order given."""
         return np.empty(np.moveaxis(self.predictions, -1, self.axis).shape, self.dtype)
 
     def fill(self, values=None, slopes=None, upstream=1.0):
@@ -225,9 +305,9 @@ class Batch:
         Parameters
         ----------
         values : numpy.ndarray, optional
-            Room for one value for each row.
+            An array for one value for each row.
         slopes : numpy.ndarray, optional
-            Room for one slope for each prediction, the axes in the order given.
+            An array for one slope for each prediction, the axes in the order given.
         upstream : float or numpy.ndarray
             What multiplies the slopes: one number, or one for each row.
 
@@ -240,8 +320,8 @@ class Batch:
         keep_freed()
         rows, width = self.predictions.shape[:-1], self.predictions.shape[-1]
         slopes = None if slopes is None else np.moveaxis(slopes, self.axis, -1)
-        limit = max(1, _block // self.widest)  # numbers in a block
-        if width <= limit or self.spec.cut == "rows":
+        limit = max(1, _settings.block // self.widest)  # numbers in a block
+        if width <= limit or self.spec.splits == "rows":
             upstream = np.asarray(upstream, self.dtype)
             upstream = upstream[..., np.newaxis] if upstream.ndim else upstream
 
@@ -253,12 +333,12 @@ class Batch:
                     slope = self.spec.gradient(labels, predictions, **self.parameters)
                     np.multiply(slope, upstream[place] if upstream.ndim else upstream, out=slopes[place])
 
-            return share_out(work, places_of(rows, max(1, limit // width)), self.predictions.size)
+            return do_at(work, places_of(rows, max(1, limit // width)), self.predictions.size)
 
         # A row longer than a block is cut into pieces; each has its part in the row's value.
         pieces = [slice(start, min(start + limit, width)) for start in range(0, width, limit)]
         parts = np.array([(piece.stop - piece.start) / width for piece in pieces])
-        parts = parts if self.spec.cut == "mean" else np.ones(len(pieces))
+        parts = parts if self.spec.splits == "mean" else np.ones(len(pieces))
         found = np.empty((*rows, len(pieces)), np.result_type(np.float64, self.dtype))  # for a long sum
         weights = np.broadcast_to(np.asarray(upstream)[..., np.newaxis] * parts, found.shape)
 
@@ -273,7 +353,7 @@ class Batch:
                 np.multiply(slope, float(weights[place]), out=slopes[at])
 
         places = itertools.product(*map(range, found.shape))
-        done = share_out(work_on_piece, places, self.predictions.size)
+        done = do_at(work_on_piece, places, self.predictions.size)
         if done and values is not None:
             values[...] = np.add.reduce(found * parts, axis=-1)
         return done
@@ -281,7 +361,7 @@ class Batch:
 
 def batch_of(spec, y_true, y_pred, parameters):
     """Return a batch that can be cut; None where it is small, or says something only as a whole."""
-    if spec.cut is None:
+    if spec.splits is None:
         return None
     try:
         labels, predictions = np.asarray(y_true), np.asarray(y_pred)
@@ -289,7 +369,7 @@ def batch_of(spec, y_true, y_pred, parameters):
         return None
     if not is_large(predictions) or not is_float(predictions.dtype):
         return None
-    if spec.cut != "rows":  # number against number
+    if spec.splits != "rows":  # number against number
         labels, predictions = align_ranks(labels, predictions)
     axis = parameters.get("axis", -1)
     if not -predictions.ndim <= axis < predictions.ndim:
@@ -302,7 +382,7 @@ def batch_of(spec, y_true, y_pred, parameters):
         parameters = {**parameters, "axis": -1}
     if not are_rows(labels.shape, predictions.shape) or not predictions.ndim:
         return None
-    if spec.whole is not None and spec.whole(labels):
+    if spec.inseparable is not None and spec.inseparable(labels):
         return None
     return Batch(spec, labels, predictions, parameters, axis)
 
@@ -348,7 +428,7 @@ def as_one_row(spec, y_true, y_pred, parameters):
     count : int
         How many rows there were.
     """
-    if spec.cut not in ("mean", "sum") or type(y_pred) is not np.ndarray or type(y_true) is not np.ndarray:
+    if spec.splits not in ("mean", "sum") or type(y_pred) is not np.ndarray or type(y_true) is not np.ndarray:
         return None, 0
     if y_true.shape != y_pred.shape:
         y_true, y_pred = align_ranks(y_true, y_pred)
@@ -363,7 +443,7 @@ def as_one_row(spec, y_true, y_pred, parameters):
         if not -y_pred.ndim <= axis < y_pred.ndim:
             return None, 0
         parameters = {**parameters, "axis": -1}
-    if spec.whole is not None and is_large(y_pred) and spec.whole(y_true):
+    if spec.inseparable is not None and is_large(y_pred) and spec.inseparable(y_true):
         return None, 0
     row = Batch(spec, y_true.reshape(-1), y_pred.reshape(-1), parameters)
     return row, y_pred.size // y_pred.shape[axis]
@@ -371,18 +451,7 @@ def as_one_row(spec, y_true, y_pred, parameters):
 
 def is_large(array):
     """Tell whether an array is larger than a block; what is no array counts as small."""
-    return getattr(array, "nbytes", 0) > _block
-
-
-def computed_in(dtype):
-    """Return the type that data of a floating type are computed in, as :func:`lossbook.arrays.as_float` does.
-
-    Examples
-    --------
-    >>> computed_in(np.dtype("float16"))
-    dtype('float32')
-    """
-    return np.dtype(np.float32) if dtype.itemsize == 2 else dtype.newbyteorder("=")
+    return getattr(array, "nbytes", 0) > _settings.block
 
 
 def by_columns(labels, predictions):
@@ -439,7 +508,7 @@ def places_of(shape, most):
                 yield (place, *rest)
 
 
-def share_out(work, places, size):
+def do_at(work, places, size):
     """Do the work at every place, by the threads of the fast mode where there are any.
 
     Returns
@@ -448,17 +517,17 @@ def share_out(work, places, size):
         False where a place was refused with a TypeError or a ValueError.
     """
     try:
-        if _pool is None or size < FOR_THREADS:
+        if _settings.pool is None or size < FOR_THREADS:
             for place in places:
                 work(place)
         else:
-            _share_among_threads(work, list(places))
+            _do_by_threads(work, list(places))
     except (TypeError, ValueError):
         return False
     return True
 
 
-def _share_among_threads(work, places):
+def _do_by_threads(work, places):
     from concurrent.futures import wait
 
     handling = np.geterr()  # each thread has its own
@@ -470,7 +539,7 @@ def _share_among_threads(work, places):
             for place in places:
                 work(place)
 
-    started = [_pool.submit(run) for _ in range(_threads)]
+    started = [_settings.pool.submit(run) for _ in range(_settings.threads)]
     wait(started)  # all of them, so that none still writes once this returns
     for one in started:
         one.result()

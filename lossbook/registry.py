@@ -6,8 +6,12 @@ back untouched, so that ``help``, tracebacks, pickling and ``explain`` see the r
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass
@@ -34,33 +38,42 @@ class LossSpec:
         The same in LaTeX.
     mask : callable or None
         ``mask(values, y_true, y_pred, **parameters)``: True where a value counts, where
-        the loss itself decides that; None where all count. Of a loss that may be cut it
+        the loss itself decides that; None where all count. Of a loss that may be split it
         may look at the shape of the values alone: they are filled in later.
     cls : type or None
         The class form.
-    cut : str or None
-        How a large batch may be cut into blocks (:mod:`lossbook.blocks`) and keep its values.
+    splits : str or None
+        How a large batch may be split into blocks (:mod:`lossbook.blocks`) and keep its values.
         ``"rows"``: between rows, each of which has a value of its own. ``"mean"``: anywhere,
         since a value is the mean of one cost for each entry of its row; ``"sum"``: the same
         with a sum. None: nowhere.
-    whole : callable or None
-        ``whole(labels)``: True where these labels say something only together, so that the
-        batch must not be cut.
+    inseparable : callable or None
+        ``inseparable(labels)``: True where these labels say something only together, so that the
+        batch must not be split.
+    axes : tuple of int
+        The axes of `y_pred` that one value is made of, unless a parameter `axis` says so.
+    per_sample : tuple of str
+        Parameters that hold one entry for each sample.
+    between_samples : bool
+        Whether samples are compared with each other, so that one counts in the values of others.
     couples_samples : bool
-        Whether one sample's value depends on other samples' predictions.
+        Whether the gradient takes the weight of each value as ``upstream``.
     """
 
     name: str
-    function: callable
+    function: Callable[..., Any]
     formula: str
     source: str
-    aliases: tuple = ()
-    gradient: callable = None
+    aliases: tuple[str, ...] = ()
+    gradient: Callable[..., Any] | None = None
     gradient_formula: str = ""
-    mask: callable = None
-    cls: type = None
-    cut: str = None
-    whole: callable = None
+    mask: Callable[..., Any] | None = None
+    cls: type | None = None
+    splits: str | None = None
+    inseparable: Callable[..., Any] | None = None
+    axes: tuple[int, ...] = (-1,)
+    per_sample: tuple[str, ...] = ()
+    between_samples: bool = False
     couples_samples: bool = False
 
     @property
@@ -79,7 +92,9 @@ CATALOGUE = MappingProxyType(_SPECS)
 """Every loss by its function's name, in the order of the chapters. Read-only."""
 
 
-def loss(*, formula, source, aliases=(), cut=None, whole=None):
+def loss(
+    *, formula: str, source: str, aliases: tuple[str, ...] = (), **layout: Any
+) -> Callable[[Function], Function]:
     """Enter a loss function into the catalogue.
 
     Parameters
@@ -90,10 +105,9 @@ def loss(*, formula, source, aliases=(), cut=None, whole=None):
         Key of the defining paper in ``book/references.bib``.
     aliases : tuple of str
         Other names Keras knows it by.
-    cut : {"rows", "mean", "sum", None}
-        How a large batch may be cut into blocks: see :class:`LossSpec`. None is always right.
-    whole : callable, optional
-        Which labels forbid to cut: see :class:`LossSpec`.
+    **layout
+        How its data lie, where that is unusual: `splits`, `inseparable`, `axes`, `per_sample` and
+        `between_samples` of :class:`LossSpec`.
 
     Returns
     -------
@@ -104,7 +118,7 @@ def loss(*, formula, source, aliases=(), cut=None, whole=None):
     ------
     TypeError
         If the function's first two parameters are not ``y_true, y_pred``, the name is taken,
-        or there is no such cut.
+        or it cannot be split so.
     """
 
     def enter(function):
@@ -115,23 +129,22 @@ def loss(*, formula, source, aliases=(), cut=None, whole=None):
             )
         if function.__name__ in _SPECS:
             raise TypeError(f"Received a second loss named {function.__name__}; expected one. Rename it.")
-        if cut not in ("rows", "mean", "sum", None):
-            raise TypeError(f"Received cut={cut!r}; expected 'rows', 'mean', 'sum' or None.")
+        if layout.get("splits") not in ("rows", "mean", "sum", None):
+            raise TypeError(f"Received splits={layout['splits']!r}; expected 'rows', 'mean', 'sum' or None.")
         _SPECS[function.__name__] = LossSpec(
             name=function.__name__,
             function=function,
             formula=formula,
             source=source,
             aliases=aliases,
-            cut=cut,
-            whole=whole,
+            **layout,
         )
         return function
 
     return enter
 
 
-def gradient_of(function, *, formula):
+def gradient_of(function: Callable[..., Any], *, formula: str) -> Callable[[Function], Function]:
     """Enter the gradient of a loss into the catalogue.
 
     Parameters
@@ -228,7 +241,7 @@ def own_parameters(function):
     return parameters
 
 
-def get(identifier):
+def get(identifier: Any) -> Any:
     """Return a loss by any name Keras knows it by.
 
     Parameters
@@ -281,17 +294,6 @@ def _class_named(name):
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else "See lossbook.CATALOGUE for every name."
     raise ValueError(f"Received the loss name {name!r}; expected one that lossbook knows. {hint}")
-
-
-def exports():
-    """Return every public name the catalogue gives the package: functions, gradients, classes, aliases."""
-    names = {}
-    for spec in _SPECS.values():
-        names[spec.name] = spec.function
-        names.update({alias: spec.function for alias in spec.aliases})
-        names[f"{spec.name}_gradient"] = spec.gradient
-        names[spec.cls.__name__] = spec.cls
-    return names
 
 
 def _check_same_parameters(second, first, extra=()):

@@ -76,10 +76,10 @@ def centre(name, rng, of, **settings):
 
 
 def huber(name, rng):
-    def between_mean_and_median(targets):
+    def where_the_pulls_cancel(targets):
         return root(lambda c: np.clip(c - targets, -1.5, 1.5).sum(), targets.min(), targets.max())
 
-    return centre(name, rng, between_mean_and_median, delta=1.5)
+    return centre(name, rng, where_the_pulls_cancel, delta=1.5)
 
 
 def log_cosh(name, rng):

@@ -1,6 +1,6 @@
 """Random cases by the thousand: the same ones on every run, counted, and reported at the end.
 
-``tests/conftest.py`` imports the two names that pytest looks for there: the fixture
+``conftest.py`` imports the two names that pytest looks for there: the fixture
 ``counted`` and the hook ``pytest_terminal_summary``.
 """
 

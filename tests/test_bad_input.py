@@ -104,7 +104,7 @@ BAD = [
     ("binary_crossentropy", TWO, TWO, {"label_smoothing": True}, "label_smoothing=True"),
     ("binary_crossentropy", TWO, TWO, {"from_logits": 1}, "from_logits=1; expected True or False"),
     ("binary_crossentropy", TWO, TWO, {"axis": 2}, "axis=2 for y_pred of shape (2, 2)"),
-    ("binary_crossentropy", TWO, TWO, {"axis": None}, "axis=None for y_pred"),
+    ("binary_crossentropy", TWO, TWO, {"axis": None}, "axis=None; expected a whole number"),
     ("categorical_crossentropy", TWO, TWO, {"label_smoothing": -0.1}, "label_smoothing=-0.1"),
     ("categorical_crossentropy", TWO, TWO, {"axis": True}, "axis=True"),
     ("categorical_crossentropy", TWO, TWO, {"axis": -3}, "whole number from -2 to 1"),

@@ -13,22 +13,22 @@ import lossbook
 from lossbook import CATALOGUE, blocks, fast
 
 each_loss = pytest.mark.parametrize("name", CATALOGUE)
-CUT = [name for name, spec in CATALOGUE.items() if spec.cut]
+CUT = [name for name, spec in CATALOGUE.items() if spec.splits]
 each_cut = pytest.mark.parametrize("name", CUT)
-BY_ENTRY = [name for name in CUT if CATALOGUE[name].cut != "rows"]
+BY_ENTRY = [name for name in CUT if CATALOGUE[name].splits != "rows"]
 ULPS = 16  # a sum in another order, a product in another order: a few units in the last place
 DEFAULTS = {"categorical_generalized_cross_entropy": {"q": 0.5}}
 BORDER = blocks.BLOCK // 4  # numbers of float32 in a block
 
 
 def small_blocks(size, threads=1):
-    return fast(threads=threads, block=size, prime=False)
+    return fast(threads=threads, block=size)
 
 
 def whole(loss):
     """Return the loss, made to evaluate every batch as a whole."""
     copy = type(loss).from_config(loss.get_config())
-    copy._may_cut = False
+    copy._is_plain = False
     return copy
 
 
@@ -90,8 +90,10 @@ def test_the_function_form_in_tiny_blocks_changes_nothing(name, data):
         value = case.values
         slope = gradient(case.y_true, case.y_pred, **case.settings)
         with small_blocks(data.draw(st.sampled_from([8, 24, 40, 100]))):
-            assert_same(blocks.evaluate(case.spec.function, case.y_true, case.y_pred, **case.settings), value)
-            assert_same(blocks.evaluate(gradient, case.y_true, case.y_pred, **case.settings), slope)
+            assert_same(
+                blocks.in_blocks(case.spec.function, case.y_true, case.y_pred, **case.settings), value
+            )
+            assert_same(blocks.in_blocks(gradient, case.y_true, case.y_pred, **case.settings), slope)
 
 
 @each_cut
@@ -151,7 +153,7 @@ def fits(name, shape):
         return len(shape) == 2 and shape[0] < 2000
     if name == "ctc":
         return len(shape) == 3
-    return len(shape) > 1 and shape[-1] > 1 if name in NUMBERED or CATALOGUE[name].cut == "rows" else True
+    return len(shape) > 1 and shape[-1] > 1 if name in NUMBERED or CATALOGUE[name].splits == "rows" else True
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_an_ignored_class_is_left_out_of_the_average():
 @each_loss
 def test_the_mask_of_a_loss_that_is_cut_looks_at_no_value(name):
     spec = CATALOGUE[name]
-    if spec.cut is None or spec.mask is None:
+    if spec.splits is None or spec.mask is None:
         return
     _, y_true, y_pred = draw(name, (6, 4))
     settings = {**{k: p.default for k, p in spec.parameters.items()}, "ignore_class": 1}
@@ -257,7 +259,7 @@ def test_hinge_decides_about_all_labels_at_once(name, first, then):
     assert_blocks_change_nothing(loss, y_true, y_pred)
     assert_blocks_change_nothing(loss, y_true.reshape(-1, 10), y_pred.reshape(-1, 10), np.arange(8000))
     assert_same(
-        blocks.evaluate(CATALOGUE[name].function, y_true, y_pred), CATALOGUE[name].function(y_true, y_pred)
+        blocks.in_blocks(CATALOGUE[name].function, y_true, y_pred), CATALOGUE[name].function(y_true, y_pred)
     )
 
 
@@ -297,7 +299,7 @@ def test_long_rows_are_cut(name, monkeypatch):
 def test_which_losses_are_never_cut():
     by_one_entry = {"categorical_generalized_cross_entropy"}  # looks at one number of a row: nothing to save
     assert set(CATALOGUE) - set(CUT) == REGIONS | set(BATCHES) | by_one_entry
-    assert all(CATALOGUE[name].cut is None for name in CATALOGUE if CATALOGUE[name].couples_samples)
+    assert all(CATALOGUE[name].splits is None for name in CATALOGUE if CATALOGUE[name].couples_samples)
 
 
 def test_a_subclass_with_its_own_values_is_not_cut():
@@ -327,7 +329,7 @@ def test_messages_name_the_place_in_the_whole_batch():
     y_pred[4321, 7] = -1
     assert "at position (4321, 7)" in message_of(loss, y_true, y_pred)
     assert "at position (4321, 7)" in message_of(loss.value_and_gradient, y_true, y_pred)
-    with fast(threads=2, prime=False, block=4096):
+    with fast(threads=2, block=4096):
         assert "at position (4321, 7)" in message_of(loss, y_true, y_pred)
     loss, y_true, y_pred = draw("huber", (5000, 10))
     assert "(5000, 9)" in message_of(loss, y_true[:, 1:], y_pred)
@@ -385,7 +387,7 @@ def test_out_of_another_type_order_or_the_data_themselves(name):
     ):
         assert loss.gradient(y_true, y_pred, out=out) is out
         np.testing.assert_array_equal(out.astype("float32"), slope)
-    weights = np.ones(3000) if CATALOGUE[name].cut else None
+    weights = np.ones(3000) if CATALOGUE[name].splits else None
     expected = loss.gradient(y_true, y_pred, weights)
     held = y_pred.copy()
     np.testing.assert_array_equal(loss.gradient(y_true, held, weights, out=held), expected)

@@ -11,7 +11,9 @@ import pytest
 
 import lossbook
 from lossbook import engines
-from lossbook.tools.engines import Outcome, attempt, outcomes, show, tidy
+from lossbook.tools.engines import Outcome, attempt, loading, outcomes
+from lossbook.tools.engines.frameworks import SHORT_NAMES
+from lossbook.tools.render import MAX_TEXT, one_line, tidy
 
 ALL = ["tf.keras", "keras", "tf_keras"]
 ROUGH = re.compile(r"0x[0-9a-fA-F]+|(^|[\s'\"(])/\w+/\w|site-packages|\{\{|Traceback")
@@ -25,7 +27,7 @@ def run_python(code, **environment):
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("TF_", "KERAS_", "CUDA_", "ABSL_"))
+        if not name.startswith(("TF_", "KERAS_", "CUDA_", "ABSL_", "LOSSBOOK_"))
     }
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -48,7 +50,7 @@ def test_importing_the_module_loads_no_framework():
     code = """
     import sys
     import lossbook.tools.engines as engines
-    engines.available(), [engines.get(name).version for name in engines.ENGINES], dir(engines)
+    engines.available(), [engines.engine(name).version for name in engines.ENGINES], dir(engines)
     print([name for name in ("tensorflow", "keras", "tf_keras") if name in sys.modules])
     """
     assert run_python(code).stdout.strip() == "[]"
@@ -103,10 +105,10 @@ def test_the_descriptor_is_the_same_file_afterwards_even_if_the_import_fails(mon
         os.write(2, b"what the library said\n")
         raise RuntimeError("broken installation")
 
-    monkeypatch.setattr(engines, "_import", noisy)
-    monkeypatch.setattr(engines, "_prepare_environment", lambda: None)
+    monkeypatch.setattr(loading, "_import", noisy)
+    monkeypatch.setattr(loading, "_prepare_environment", lambda: None)
     with pytest.raises(RuntimeError, match="broken installation"):
-        engines.load("no_such_framework")
+        loading.load("no_such_framework")
     after = os.fstat(2)
     assert (before.st_dev, before.st_ino) == (after.st_dev, after.st_ino)
     assert "what the library said" in capfd.readouterr().err
@@ -117,9 +119,9 @@ def test_a_successful_import_keeps_what_it_wrote_to_itself(monkeypatch, capfd):
         os.write(2, b"what the library said\n")
         return sys
 
-    monkeypatch.setattr(engines, "_import", noisy)
-    monkeypatch.setattr(engines, "_prepare_environment", lambda: None)
-    assert engines.load("no_such_framework") is sys
+    monkeypatch.setattr(loading, "_import", noisy)
+    monkeypatch.setattr(loading, "_prepare_environment", lambda: None)
+    assert loading.load("no_such_framework") is sys
     assert capfd.readouterr().err == ""
 
 
@@ -142,6 +144,7 @@ seen = [os.environ.get(name) for name in ("TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_L
             [([], "GPU")],
         ),
         ({"CUDA_VISIBLE_DEVICES": "0"}, ["0", "3", "tensorflow"], []),
+        ({"LOSSBOOK_ONEDNN": "1"}, ["1", "3", "tensorflow"], [([], "GPU")]),
     ],
 )
 def test_what_is_set_before_tensorflow_loads(tmp_path, environment, seen, hidden):
@@ -179,12 +182,12 @@ def test_a_missing_package_is_one_plain_sentence(monkeypatch, name, package):
 
 def test_an_engine_without_its_package_is_not_listed_and_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf_keras", None)
-    assert engines.available() == ["tf.keras", "keras"]
+    assert engines.available()[:2] == ["tf.keras", "keras"] and "tf_keras" not in engines.available()
     table = outcomes("1 + 1", engines=["keras", "tf_keras"])
     assert table.values == {"keras": 2}
     assert table.errors == {"tf_keras": "ImportError: tf_keras is not installed: pip install tf_keras"}
     with pytest.raises(ImportError, match="pip install tf_keras"):
-        engines.get("tf_keras").value(lossbook.Huber(), y_true, y_pred)
+        engines.engine("tf_keras").value(lossbook.Huber(), y_true, y_pred)
 
 
 def test_an_unknown_attribute_is_an_attribute_error():
@@ -196,20 +199,20 @@ def test_an_unknown_attribute_is_an_attribute_error():
 
 
 def test_the_three_engines_and_their_versions():
-    assert engines.available() == ALL
-    assert re.fullmatch(r"TensorFlow 2\.\S+, Keras 3\.\S+", engines.get("tf.keras").version)
-    assert re.fullmatch(r"Keras 3\.\S+, TensorFlow 2\.\S+", engines.get("keras").version)
-    assert re.fullmatch(r"TensorFlow 2\.\S+, tf_keras 2\.\S+", engines.get("tf_keras").version)
+    assert engines.available()[:3] == ALL
+    assert re.fullmatch(r"TensorFlow 2\.\S+, Keras 3\.\S+", engines.engine("tf.keras").version)
+    assert re.fullmatch(r"Keras 3\.\S+, TensorFlow 2\.\S+", engines.engine("keras").version)
+    assert re.fullmatch(r"TensorFlow 2\.\S+, tf_keras 2\.\S+", engines.engine("tf_keras").version)
     with pytest.raises(ValueError, match=r"Received engine 'pytorch'; expected one of tf\.keras, keras"):
-        engines.get("pytorch")
+        engines.engine("pytorch")
 
 
 def test_each_engine_is_the_module_it_says():
     from lossbook.tools.engines import keras, tf, tf_keras
 
-    assert engines.get("tf.keras").losses is tf.keras.losses
-    assert engines.get("keras").losses is keras.losses
-    assert engines.get("tf_keras").losses is tf_keras.losses
+    assert engines.engine("tf.keras").losses is tf.keras.losses
+    assert engines.engine("keras").losses is keras.losses
+    assert engines.engine("tf_keras").losses is tf_keras.losses
     assert keras.__version__.startswith("3.") and tf_keras.__version__.startswith("2.")
 
 
@@ -227,7 +230,7 @@ def test_each_engine_is_the_module_it_says():
 def test_value_and_gradient_are_those_of_a_direct_call(engine, loss):
     from lossbook.tools.engines import tf
 
-    engine = engines.get(engine)
+    engine = engines.engine(engine)
     config = {**loss.parameters, "reduction": loss.reduction}
     direct = getattr(engine.losses, type(loss).__name__)(**config)
     weights = np.array([1.0, 3.0], dtype="float32")
@@ -244,7 +247,7 @@ def test_value_and_gradient_are_those_of_a_direct_call(engine, loss):
 @pytest.mark.parametrize("engine", ALL)
 @pytest.mark.parametrize("name", list(lossbook.CATALOGUE))
 def test_the_function_form_is_found_under_the_name_the_engine_has(engine, name):
-    engine = engines.get(engine)
+    engine = engines.engine(engine)
     function = lossbook.CATALOGUE[name].function
     try:
         bound = engine.bind(function)
@@ -256,11 +259,11 @@ def test_the_function_form_is_found_under_the_name_the_engine_has(engine, name):
     if hasattr(engine.losses, name):
         assert attribute == name
     else:
-        assert (engine.name, attribute) == ("tf.keras", engines.SHORT_NAMES[name])
+        assert (engine.name, attribute) == ("tf.keras", SHORT_NAMES[name])
 
 
 def test_functions_take_their_parameters():
-    for engine in map(engines.get, ALL):
+    for engine in map(engines.engine, ALL):
         value = engine.value(lossbook.huber, [[0.0, 0.0]], [[0.5, 3.0]], delta=2.0)
         np.testing.assert_allclose(value, [(0.125 + 4.0) / 2], rtol=1e-7)
         with pytest.raises(TypeError, match="has no parameter 'gamma'"):
@@ -268,7 +271,7 @@ def test_functions_take_their_parameters():
 
 
 def test_parameters_do_not_go_with_an_object_nor_weights_with_a_function():
-    keras = engines.get("keras")
+    keras = engines.engine("keras")
     with pytest.raises(TypeError, match="Received delta beside a loss object"):
         keras.value(lossbook.Huber(), y_true, y_pred, delta=2.0)
     with pytest.raises(TypeError, match="Use the class form"):
@@ -278,7 +281,7 @@ def test_parameters_do_not_go_with_an_object_nor_weights_with_a_function():
 
 
 def test_an_axis_that_tf_keras_lacks_may_only_hold_its_default():
-    legacy = engines.get("tf_keras")
+    legacy = engines.engine("tf_keras")
     labels, scores = [1, 2], [[0.07, 0.9, 0.03], [0.1, 0.6, 0.3]]
     assert legacy.value(lossbook.SparseCategoricalCrossentropy(), labels, scores) > 0
     with pytest.raises(TypeError, match="SparseCategoricalCrossentropy has no parameter 'axis'"):
@@ -288,15 +291,15 @@ def test_an_axis_that_tf_keras_lacks_may_only_hold_its_default():
 @pytest.mark.parametrize("reduction", ["mean", "mean_with_sample_weight", None])
 def test_reductions_that_tf_keras_lacks(reduction):
     loss = lossbook.MeanSquaredError(reduction=reduction)
-    assert np.isfinite(engines.get("keras").value(loss, y_true, y_pred)).all()
+    assert np.isfinite(engines.engine("keras").value(loss, y_true, y_pred)).all()
     with pytest.raises(ValueError, match="tf_keras has no reduction="):
-        engines.get("tf_keras").value(loss, y_true, y_pred)
+        engines.engine("tf_keras").value(loss, y_true, y_pred)
 
 
 def test_masks_are_attached_to_the_predictions():
     values = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], dtype="float32").reshape(2, 3, 1)
     mask = np.array([[True, True, False], [True, False, False]])
-    for engine in map(engines.get, ALL):
+    for engine in map(engines.engine, ALL):
         mean = engine.value(lossbook.MeanSquaredError(), values * 0, values, mask=mask)
         total, slope = engine.value_and_gradient(
             lossbook.MeanSquaredError(reduction="sum"), values * 0, values, mask=mask
@@ -307,7 +310,7 @@ def test_masks_are_attached_to_the_predictions():
 
 def test_arrays_keep_their_type_and_lists_become_float32():
     given = np.array([[0.1, 0.7]])
-    keras, legacy = engines.get("keras"), engines.get("tf_keras")
+    keras, legacy = engines.engine("keras"), engines.engine("tf_keras")
     assert legacy.value(lossbook.MeanSquaredError(), given, given + 0.1).dtype == np.float64
     assert keras.value(lossbook.MeanSquaredError(), given, given + 0.1).dtype == np.float32
     assert keras.value(lossbook.mean_squared_error, given, given + 0.1).dtype == np.float64
@@ -318,7 +321,7 @@ def test_arrays_keep_their_type_and_lists_become_float32():
 @pytest.mark.parametrize("engine", ALL)
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
 def test_dtype_reaches_value_and_gradient(engine, dtype):
-    engine = engines.get(engine)
+    engine = engines.engine(engine)
     for how in ({"dtype": dtype}, {}):
         loss = lossbook.MeanSquaredError(dtype=None if how else dtype)
         value, gradient = engine.value_and_gradient(loss, [[0.1, 0.2]], [[0.4, 0.8]], **how)
@@ -331,19 +334,19 @@ def test_dtype_reaches_value_and_gradient(engine, dtype):
 
 def test_integers_have_no_gradient_and_tf_keras_keeps_integer_arithmetic():
     whole = np.array([[1, 2]]), np.array([[1, 3]])
-    for engine in map(engines.get, ALL):
+    for engine in map(engines.engine, ALL):
         assert engine.gradient(lossbook.MeanSquaredError(), *whole) is None
-    assert engines.get("keras").value(lossbook.MeanSquaredError(), *whole) == 0.5
-    assert engines.get("tf_keras").value(lossbook.MeanSquaredError(), *whole) == 0
+    assert engines.engine("keras").value(lossbook.MeanSquaredError(), *whole) == 0.5
+    assert engines.engine("tf_keras").value(lossbook.MeanSquaredError(), *whole) == 0
 
 
-def test_as_given_hands_lists_over():
+def test_as_lists_hands_lists_over():
     loss = lossbook.SparseCategoricalCrossentropy(reduction="none")
     labels, scores = [1, 2], [[0.07, 0.9, 0], [0.1, 0.6, 0.1]]
     with pytest.raises(ValueError, match="nested structure"):
-        engines.get("tf.keras").value(loss, labels, scores, as_given=True)
+        engines.engine("tf.keras").value(loss, labels, scores, as_lists=True)
     for engine, given in [("tf_keras", True), ("tf_keras", False), ("tf.keras", False)]:
-        value = engines.get(engine).value(loss, labels, scores, as_given=given)
+        value = engines.engine(engine).value(loss, labels, scores, as_lists=given)
         np.testing.assert_allclose(value, [0.07490139, 2.0794415], rtol=1e-7)
 
 
@@ -355,8 +358,8 @@ def test_a_new_engine_is_a_small_class(monkeypatch):
 
     monkeypatch.setitem(engines.ENGINES, "twice", Twice())
     assert "twice" in engines.available()
-    assert engines.get("twice").value(lossbook.huber, [1.0], [3.0]) == [6.0]
-    assert repr(engines.get("twice")).startswith("<engine twice: numpy ")
+    assert engines.engine("twice").value(lossbook.huber, [1.0], [3.0]) == [6.0]
+    assert repr(engines.engine("twice")).startswith("<engine twice: numpy ")
 
 
 # --- attempt ------------------------------------------------------------------------------
@@ -377,7 +380,7 @@ def test_errors_are_one_line_with_the_stage():
     assert attempt("  x").stage == "syntax"
     assert attempt("raise ValueError('first\\nsecond')").error == "ValueError: first"
     assert attempt("raise ValueError").error == "ValueError"
-    assert len(attempt("raise ValueError('word ' * 500)").error) <= engines.MAX_ERROR
+    assert len(attempt("raise ValueError('word ' * 500)").error) <= MAX_TEXT
 
 
 def test_code_does_not_reach_the_caller():
@@ -480,7 +483,7 @@ def test_engine_errors_are_short_and_clean():
         assert set(table.errors) == set(ALL), code
         for error in table.errors.values():
             assert kind in error.partition(":")[0]
-            assert "\n" not in error and len(error) <= engines.MAX_ERROR
+            assert "\n" not in error and len(error) <= MAX_TEXT
         for text in shown(table):
             assert not ROUGH.search(text), text
 
@@ -524,13 +527,13 @@ def test_text_is_the_same_in_every_process():
     ],
 )
 def test_how_results_are_written(value, text):
-    assert show(value) == text
+    assert one_line(value) == text
 
 
 def test_bfloat16_is_written_like_other_numbers():
     import ml_dtypes
 
-    assert show(np.array([0.25, 2], ml_dtypes.bfloat16)) == "[0.25 2.0]"
+    assert one_line(np.array([0.25, 2], ml_dtypes.bfloat16)) == "[0.25 2.0]"
 
 
 def test_messages_lose_what_changes_from_run_to_run():

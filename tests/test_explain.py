@@ -864,7 +864,7 @@ def test_every_loss_of_the_catalogue_explains_itself():
         called = spec.cls()(y_true, predictions)
         # A call takes the mean of all entries at once, where each has one cost of its own; explain shows
         # the mean of each sample, and then the mean of those: the same, but for the rounding of either.
-        ulps = 2 if spec.cut in ("mean", "sum") else 0
+        ulps = 2 if spec.splits in ("mean", "sum") else 0
         np.testing.assert_allclose(
             record.value, called, rtol=0, atol=ulps * np.spacing(abs(called)), err_msg=spec.name
         )

@@ -168,6 +168,9 @@ def test_jumps_are_told_from_steep_places():
     assert sum(jumps(np.sign, places, np.sign(places).tolist())) == 2  # on either side of the 0 at 0
     steep = [float(np.tanh(4 * place)) for place in places]
     assert not any(jumps(lambda place: float(np.tanh(4 * place)), places, steep))
+    noise = [1e-16 * (-1) ** i for i in range(13)]  # a flat loss: what its slope does differs by processor
+    assert not any(jumps(lambda place: 1e-16, places, noise))
+    assert sum(jumps(lambda place: 1e-3 * np.sign(place), places, (1e-3 * np.sign(places)).tolist())) == 2
 
 
 def test_what_does_not_move_pulls_nowhere():

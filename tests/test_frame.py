@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sync
+import yaml
 from conftest import ROOT, figures_differ
 from packaging.markers import Marker
 from packaging.requirements import Requirement
@@ -78,6 +79,25 @@ def test_every_requirement_is_installed():
     for requirement in required():
         if canonicalize_name(requirement.name) not in ("lossbook", "uv"):
             metadata.version(requirement.name)
+
+
+def disagreements(text: str) -> list[str]:
+    """Return the conda packages of an environment file that constraints.txt pins to another version, or not."""
+    names = [entry for entry in yaml.safe_load(text)["dependencies"] if isinstance(entry, str)]
+    found = [re.fullmatch(r"([\w-]+)(?:=+([\w.]+))?", name) for name in names]
+    pins = {match[1]: match[2] for match in found if match and match[1] not in ("python", "pip")}
+    return [name for name in names if not re.fullmatch(r"[\w-]+(=+[\w.]+)?", name)] + [
+        f"{name}={version}" for name, version in pins.items() if pinned().get(name) != version
+    ]
+
+
+def test_conda_pins_what_constraints_pin():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert disagreements(text) == []
+    (python,) = re.findall(r"^  - python=([\d.]+)$", text, re.MULTILINE)
+    assert python in ("3.11", "3.12", "3.13")
+    wrong = text.replace("  - pip\n", "  - numpy=1.26\n  - keras>3\n  - altair\n  - pip\n")
+    assert disagreements(wrong) == ["keras>3", "numpy=1.26", "altair=None"]
 
 
 def test_conda_and_make_install_the_same():
@@ -227,15 +247,16 @@ def test_no_file_names_a_place_of_one_machine():
 # ------------------------------------------------------------------------- figures, in conftest.py
 
 
-def png(shade: float, size: int = 8) -> dict:
-    """Return one output that shows a square of one shade."""
+def png(shade: float, size: int = 8, black: int = 0) -> dict:
+    """Return one output that shows a square of one shade, with so many black rows on top."""
     import base64
     import io
 
     from matplotlib.image import imsave
 
-    buffer = io.BytesIO()
-    imsave(buffer, np.full((size, size, 3), shade), format="png")
+    buffer, image = io.BytesIO(), np.full((size, size, 3), shade)
+    image[:black] = 0.0
+    imsave(buffer, image, format="png")
     return {"data": {"image/png": base64.b64encode(buffer.getvalue()).decode()}}
 
 
@@ -243,6 +264,8 @@ def test_figures_are_compared_with_a_tolerance():
     assert figures_differ([png(0.5)], [png(0.5)]) == ""
     assert figures_differ([png(0.5)], [png(0.504)]) == ""
     assert "differs by" in figures_differ([png(0.5)], [png(0.6)])
+    plain = png(0.5, size=200)
+    assert "0.50% of its pixels" in figures_differ([plain], [png(0.5, size=200, black=1)])
     assert "stored" in figures_differ([png(0.5)], [png(0.5, size=9)])
     assert "1 figures are stored, 0 were drawn" in figures_differ([png(0.5)], [])
     assert "cannot be read" in figures_differ([{"data": {"image/png": "AAAA"}}], [png(0.5)])

@@ -58,6 +58,19 @@ def test_every_loss_has_its_source_in_the_bibliography():
     assert {spec.source for spec in CATALOGUE.values()} <= set(keys)
 
 
+def unresolved(text):
+    """The keys that a text cites and the bibliography lacks."""
+    keys = set(re.findall(r"^@\w+\{([^,]+),", BIBLIOGRAPHY, re.MULTILINE))
+    cited = [key for group in re.findall(r"\{cite[:\w]*\}`([^`]+)`", text) for key in group.split(",")]
+    return [key for key in map(str.strip, cited) if key not in keys]
+
+
+def test_every_citation_on_every_page_resolves():
+    assert unresolved("{cite:t}`huber1964robust, huber1964b` and {cite}`nobody`") == ["huber1964b", "nobody"]
+    pages = [p for p in (ROOT / "notebooks").rglob("*.md") if ".ipynb_checkpoints" not in p.parts]
+    assert {page.name: found for page in pages if (found := unresolved(page.read_text("utf-8")))} == {}
+
+
 def test_every_entry_since_1900_can_be_looked_up():
     for entry in BIBLIOGRAPHY.split("\n@")[0:]:
         year = int(re.search(r"year\s*= \{(\d+)\}", entry)[1])

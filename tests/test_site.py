@@ -43,6 +43,7 @@ class Page(HTMLParser):
         self.anchors: set[str] = set()
         self.styles: list[str] = []
         self.scripts: list[str] = []
+        self.wordless: list[str] = []  # images without an alternative text
         self.inside = ""
         self.feed(text)
 
@@ -56,6 +57,8 @@ class Page(HTMLParser):
             self.loads += [given[k] for k in LOADS.get(tag, ()) if given.get(k)]
         elif "href" in given:
             self.links.append(given["href"])
+        if tag == "img" and not given.get("alt", "").strip():
+            self.wordless.append(given.get("src", ""))
         if "style" in given:
             self.styles.append(given["style"])
 
@@ -179,6 +182,16 @@ def test_no_style_sheet_loads_from_elsewhere_or_from_nowhere():
 @needs_site
 def test_every_link_leads_somewhere():
     found = [line for path in PAGES for line in broken(path, SITE)]
+    assert not found, "\n".join(found)
+
+
+@needs_site
+def test_every_image_has_words():
+    assert Page('<img src="a.png"><img src="b.png" alt=" "><img src="c.png" alt="c">').wordless == [
+        "a.png",
+        "b.png",
+    ]
+    found = [f"{path.relative_to(SITE)}: {source}" for path in PAGES for source in read(path).wordless]
     assert not found, "\n".join(found)
 
 

@@ -99,7 +99,7 @@ def rerun(source) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         cwd=source.parent,
-        env={**sync.os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{sync.os.pathsep}{ROOT}"},
+        env={**sync.os.environ, "PYTHONPATH": str(ROOT)},
         timeout=300,
     )
 
@@ -162,8 +162,25 @@ def test_a_changed_output_is_red(pair, changes):
     assert "3 failed" in run.stdout and "passed" not in run.stdout
 
 
+def test_numbers_are_compared_by_the_rule_of_agreement(tmp_path):
+    """Of two cells one is stored as its neighbour in float32, the other ten units further."""
+    source = tmp_path / "neighbours.md"
+    cell = "\n```{code-cell} ipython3\nprint(0.25541046, 'nats')\n```\n"
+    source.write_text(TINY.partition("```")[0] + 2 * cell, encoding="utf-8")
+    assert sync.sync([source]) == 0
+
+    def spoil(cells):
+        for cell, number in zip(cells, ("0.2554105", "0.2554106"), strict=True):
+            cell.outputs[0].text = cell.outputs[0].text.replace("0.25541046", number)
+
+    edit(source, spoil)
+    run = rerun(source)
+    assert "1 failed, 1 passed" in run.stdout, run.stdout
+    assert "stdout: '0.2554106' is stored, '0.25541046' was computed" in run.stdout
+
+
 def test_a_changed_figure_is_red(tmp_path):
-    """nbval itself compares no PNG; tests/conftest.py makes it."""
+    """nbval itself compares no PNG; conftest.py makes it."""
     source = tmp_path / "figures.md"
     source.write_text(TINY.partition("```")[0] + FIGURE * 3, encoding="utf-8")
     assert sync.sync([source]) == 0

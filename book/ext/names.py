@@ -16,7 +16,6 @@ from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
 
 import lossbook
-from lossbook.registry import exports
 
 CHAPTERS = "/losses"
 LONGEST_VALUE = 60  # characters of a constant's value
@@ -73,7 +72,7 @@ class OtherNames(Table):
 
     def lines(self):
         documented = constants()
-        for name in sorted({*lossbook.__all__} - {*exports()}, key=str.lower):
+        for name in sorted({*lossbook.__all__} - {*lossbook.losses.__all__}, key=str.lower):
             thing = getattr(lossbook, name)
             home = home_of(thing, name)
             yield f"{{py:obj}}`{name} <{home}>`", documented.get(home) or first_sentence(thing)

@@ -4,7 +4,7 @@ import numpy as np
 
 from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
 from lossbook.base import Loss
-from lossbook.checks import check_parameters, check_scalar
+from lossbook.checks import check_between, check_flag, check_not_below_zero, check_weights
 from lossbook.losses.probability import (
     check_not_negative,
     check_row_sums,
@@ -76,7 +76,7 @@ def power_slope(base, exponent):
     r"p_{ij} = y_{ij}\,\hat y_{ij} + (1 - y_{ij})(1 - \hat y_{ij}), \qquad "
     r"w_{ij} = y_{ij}\,\alpha + (1 - y_{ij})(1 - \alpha) \text{ or } 1",
     source="lin2017focal",
-    cut="mean",
+    splits="mean",
 )
 def binary_focal_crossentropy(
     y_true,
@@ -131,10 +131,12 @@ def binary_focal_crossentropy(
     >>> binary_focal_crossentropy([[1.0]], [[0.5]]).round(4)
     array([0.1733])
     """
+    check_flag("apply_class_balancing", apply_class_balancing)
+    alpha = check_not_below_zero("alpha", alpha)  # 0 or more
+    gamma = check_not_below_zero("gamma", gamma)  # 0 or more
+    check_flag("from_logits", from_logits)
+    label_smoothing = check_between("label_smoothing", label_smoothing, 0, 1, ends=True)  # from 0 to 1
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    check_parameters(apply_class_balancing=apply_class_balancing, alpha=alpha, gamma=gamma)
-    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
-    check_scalar("alpha", alpha)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     if from_logits:
         missed = target * sigmoid(-y_pred) + (1 - target) * sigmoid(y_pred)  # 0 is right
@@ -201,10 +203,12 @@ def binary_focal_crossentropy_gradient(
     >>> binary_focal_crossentropy_gradient([[1.0]], [[0.5]]).round(4)
     array([[-1.1931]])
     """
+    check_flag("apply_class_balancing", apply_class_balancing)
+    alpha = check_not_below_zero("alpha", alpha)  # 0 or more
+    gamma = check_not_below_zero("gamma", gamma)  # 0 or more
+    check_flag("from_logits", from_logits)
+    label_smoothing = check_between("label_smoothing", label_smoothing, 0, 1, ends=True)  # from 0 to 1
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    check_parameters(apply_class_balancing=apply_class_balancing, alpha=alpha, gamma=gamma)
-    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
-    check_scalar("alpha", alpha)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     count = y_pred.shape[axis]  # numbers in a sample
     if from_logits:
@@ -244,7 +248,7 @@ class BinaryFocalCrossentropy(Loss, function=binary_focal_crossentropy):
     formula=r"\ell_i = -\sum_k \alpha_k \, (1 - \hat p_{ik})^{\gamma} \, y_{ik} \log \hat p_{ik}, \qquad "
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="lin2017focal",
-    cut="rows",
+    splits="rows",
 )
 def categorical_focal_crossentropy(
     y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
@@ -289,9 +293,11 @@ def categorical_focal_crossentropy(
     >>> categorical_focal_crossentropy([[1, 0]], [[0.5, 0.5]]).round(4)
     array([0.0433])
     """
+    check_weights("alpha", alpha)
+    gamma = check_not_below_zero("gamma", gamma)  # 0 or more
+    check_flag("from_logits", from_logits)
+    label_smoothing = check_between("label_smoothing", label_smoothing, 0, 1, ends=True)  # from 0 to 1
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    check_parameters(alpha=alpha, gamma=gamma)
-    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     weight = class_weights(alpha, y_pred, axis)  # one, or one for each class
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
@@ -351,9 +357,11 @@ def categorical_focal_crossentropy_gradient(
     >>> categorical_focal_crossentropy_gradient([[1, 0]], [[0.0, 0.0]], 1.0, 0.0, from_logits=True)
     array([[-0.5,  0.5]])
     """
+    check_weights("alpha", alpha)
+    gamma = check_not_below_zero("gamma", gamma)  # 0 or more
+    check_flag("from_logits", from_logits)
+    label_smoothing = check_between("label_smoothing", label_smoothing, 0, 1, ends=True)  # from 0 to 1
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    check_parameters(alpha=alpha, gamma=gamma)
-    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     weight = class_weights(alpha, y_pred, axis)  # one, or one for each class
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels

@@ -73,8 +73,8 @@ def mixes_zeros(labels):
 @loss(
     formula=r"\ell_i = \frac{1}{D} \sum_j \max(1 - y_{ij}\,\hat y_{ij},\ 0), \qquad y_{ij} \in \{-1, +1\}",
     source="cortes1995support",
-    cut="mean",
-    whole=mixes_zeros,
+    splits="mean",
+    inseparable=mixes_zeros,
 )
 def hinge(y_true, y_pred):
     """Charge a score the distance by which it misses its margin of 1, and nothing beyond.
@@ -160,8 +160,8 @@ class Hinge(Loss, function=hinge):
 @loss(
     formula=r"\ell_i = \frac{1}{D} \sum_j \max(1 - y_{ij}\,\hat y_{ij},\ 0)^2, \qquad y_{ij} \in \{-1, +1\}",
     source="tang2013deep",
-    cut="mean",
-    whole=mixes_zeros,
+    splits="mean",
+    inseparable=mixes_zeros,
 )
 def squared_hinge(y_true, y_pred):
     """Charge a score the square of what it lacks to its margin of 1, and nothing beyond.
@@ -249,7 +249,7 @@ class SquaredHinge(Loss, function=squared_hinge):
     formula=r"\ell_i = \max\Bigl( 1 + \max_k (1 - y_{ik})\,\hat y_{ik} "
     r"- \sum_k y_{ik}\,\hat y_{ik},\ 0 \Bigr)",
     source="crammer2001algorithmic",
-    cut="rows",
+    splits="rows",
 )
 def categorical_hinge(y_true, y_pred):
     """Charge the true class's score what it lacks to lead the best wrong one by 1.

@@ -4,7 +4,7 @@ import numpy as np
 
 from lossbook.arrays import EPSILON, as_pair, check_axis
 from lossbook.base import Loss
-from lossbook.checks import check_parameters, check_scalar
+from lossbook.checks import check_axes_numbers, check_not_below_zero
 from lossbook.registry import gradient_of, loss
 
 
@@ -103,6 +103,7 @@ def dice(y_true, y_pred, axis=None):
     >>> dice([[1.0, 1.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]).round(4)
     np.float64(0.3333)
     """
+    check_axes_numbers(axis)
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     axes = axes_of(axis, y_pred)  # the axes of one region
     shared = (y_true * y_pred).sum(axis=axes)  # pixels in both
@@ -147,6 +148,7 @@ def dice_gradient(y_true, y_pred, axis=None, upstream=1.0):
     >>> dice_gradient([1.0, 0.0], [0.5, 0.5]).round(4)
     array([-0.75,  0.25])
     """
+    check_axes_numbers(axis)
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     axes = axes_of(axis, y_pred)  # the axes of one region
     shared = (y_true * y_pred).sum(axis=axes, keepdims=True)  # pixels in both
@@ -206,9 +208,10 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     >>> tversky([1.0, 1.0], [1.0, 0.0], alpha=1.0, beta=3.0).round(4)
     np.float64(0.75)
     """
+    alpha = check_not_below_zero("alpha", alpha)  # 0 or more
+    beta = check_not_below_zero("beta", beta)  # 0 or more
+    check_axes_numbers(axis)
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    check_parameters(alpha=alpha, beta=beta)
-    check_scalar("alpha", alpha)
     axes = axes_of(axis, y_pred)  # the axes of one region
     found = (y_true * y_pred).sum(axis=axes)  # true positives
     alarms = ((1.0 - y_true) * y_pred).sum(axis=axes)  # false positives
@@ -222,7 +225,8 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
 @gradient_of(
     tversky,
     formula=r"\frac{\partial \ell}{\partial \hat y_j} = \frac{(1 - \ell)\,"
-    r"\bigl( y_j + \alpha\,(1 - y_j) - \beta\,y_j \bigr) - y_j}{N}, \qquad N = \frac{T}{1 - \ell}",
+    r"\bigl( y_j + \alpha\,(1 - y_j) - \beta\,y_j \bigr) - y_j}{N}, \qquad N = T + "
+    r"\alpha \sum_m (1 - y_m)\,\hat y_m + \beta \sum_m y_m\,(1 - \hat y_m) + \varepsilon",
 )
 def tversky_gradient(y_true, y_pred, alpha=0.5, beta=0.5, axis=None, upstream=1.0):
     """Return the slope of the weighted sum of Tversky losses.
@@ -255,9 +259,10 @@ def tversky_gradient(y_true, y_pred, alpha=0.5, beta=0.5, axis=None, upstream=1.
     >>> tversky_gradient([1.0, 0.0], [0.5, 0.5]).round(4)
     array([-0.75,  0.25])
     """
+    alpha = check_not_below_zero("alpha", alpha)  # 0 or more
+    beta = check_not_below_zero("beta", beta)  # 0 or more
+    check_axes_numbers(axis)
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    check_parameters(alpha=alpha, beta=beta)
-    check_scalar("alpha", alpha)
     axes = axes_of(axis, y_pred)  # the axes of one region
     found = (y_true * y_pred).sum(axis=axes, keepdims=True)  # true positives
     alarms = ((1.0 - y_true) * y_pred).sum(axis=axes, keepdims=True)  # false positives

@@ -4,7 +4,7 @@ import numpy as np
 
 from lossbook.arrays import EPSILON, as_float, as_pair, check_axis, check_not_empty, log_one_plus, mean_of
 from lossbook.base import Loss
-from lossbook.checks import check_parameters
+from lossbook.checks import check_axis_number, check_between, check_flag, check_index
 from lossbook.registry import gradient_of, loss, mask_of
 
 # --- labels, rows and rates -----------------------------------------------------------------
@@ -43,6 +43,7 @@ def as_labels(y_true, y_pred, axis=-1):
     >>> labels.tolist(), scores.shape
     ([[2], [0]], (2, 3))
     """
+    check_axis_number(axis)
     scores = as_float("y_pred", y_pred)
     is_whole = isinstance(y_true, np.ndarray) and y_true.dtype.kind in "iu"
     numbers = y_true if is_whole else as_float("y_true", y_true)
@@ -308,7 +309,7 @@ def log_softmax(logits, axis=-1):
     r"\bigl( y_{ij} \log \hat p_{ij} + (1 - y_{ij}) \log(1 - \hat p_{ij}) \bigr)",
     source="good1952rational",
     aliases=("bce", "BCE"),
-    cut="mean",
+    splits="mean",
 )
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Charge each yes-or-no prediction the negative log of the probability it gave to the truth.
@@ -345,8 +346,9 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     >>> binary_crossentropy([[1.0, 0.0]], [[0.5, 0.5]]).round(4)
     array([0.6931])
     """
+    check_flag("from_logits", from_logits)
+    label_smoothing = check_between("label_smoothing", label_smoothing, 0, 1, ends=True)  # from 0 to 1
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     if from_logits:
         tail = log_one_plus(np.exp(-np.abs(y_pred)))  # at most log 2, never overflows
@@ -396,8 +398,9 @@ def binary_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smooth
     >>> binary_crossentropy_gradient([[1.0]], [[0.0]], from_logits=True)
     array([[-0.5]])
     """
+    check_flag("from_logits", from_logits)
+    label_smoothing = check_between("label_smoothing", label_smoothing, 0, 1, ends=True)  # from 0 to 1
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     count = y_pred.shape[axis]  # numbers in a sample
     if from_logits:
@@ -424,7 +427,7 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
     formula=r"\ell_i = -\sum_k y_{ik} \log \hat p_{ik}, \qquad "
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="good1952rational",
-    cut="rows",
+    splits="rows",
 )
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Charge each sample the negative log of the probability it gave to its true class.
@@ -463,8 +466,9 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     >>> categorical_crossentropy([[0, 1, 0]], [[0.5, 0.25, 0.25]]).round(4)
     array([1.3863])
     """
+    check_flag("from_logits", from_logits)
+    label_smoothing = check_between("label_smoothing", label_smoothing, 0, 1, ends=True)  # from 0 to 1
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
@@ -514,8 +518,9 @@ def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_s
     >>> categorical_crossentropy_gradient([[1, 0]], [[0.0, 0.0]], from_logits=True)
     array([[-0.5,  0.5]])
     """
+    check_flag("from_logits", from_logits)
+    label_smoothing = check_between("label_smoothing", label_smoothing, 0, 1, ends=True)  # from 0 to 1
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    check_parameters(from_logits=from_logits, label_smoothing=label_smoothing)
     classes = y_pred.shape[axis]  # K
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
@@ -574,7 +579,7 @@ def is_labelled(labels, scores, axis=-1):
     formula=r"\ell_i = -\log \frac{\hat q_{i k_i}}{\sum_m \hat q_{im}}, \qquad "
     r"\hat q_{im} = \min(\max(\hat y_{im}, \varepsilon), 1 - \varepsilon)",
     source="good1952rational",
-    cut="rows",
+    splits="rows",
 )
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """Charge each sample the negative log of the probability of its class, given as a number.
@@ -612,8 +617,9 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     >>> sparse_categorical_crossentropy([1], [[0.5, 0.25, 0.25]]).round(4)
     array([1.3863])
     """
+    check_flag("from_logits", from_logits)
+    check_index("ignore_class", ignore_class)
     labels, scores = as_labels(y_true, y_pred, axis)  # class numbers and scores
-    check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
     counts = unless_ignored(labels, ignore_class)  # False where the class is ignored
     index = np.where(counts, labels, 0)  # where to look in each row
@@ -665,8 +671,9 @@ def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, 
     >>> sparse_categorical_crossentropy_gradient([0], [[0.5, 0.5]])
     array([[-1.,  1.]])
     """
+    check_flag("from_logits", from_logits)
+    check_index("ignore_class", ignore_class)
     labels, scores = as_labels(y_true, y_pred, axis)  # class numbers and scores
-    check_parameters(from_logits=from_logits, ignore_class=ignore_class)
     check_labels(labels, scores.shape[axis], ignore_class)
     counts = unless_ignored(labels, ignore_class)  # False where the class is ignored
     hot = is_labelled(labels, scores, axis)  # True at the true class
@@ -691,8 +698,8 @@ def sparse_categorical_crossentropy_mask(
     """Return where a sample counts: False at the ignored class; None if no class is ignored."""
     if ignore_class is None:
         return None
-    labels = as_labels(y_true, y_pred, axis)[0]
-    return (labels != ignore_class).squeeze(axis)
+    labels = np.trunc(np.asarray(y_true).reshape(values.shape))  # one for each value
+    return labels != ignore_class
 
 
 class SparseCategoricalCrossentropy(
@@ -743,8 +750,8 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     >>> categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5)
     array([1.])
     """
+    q = check_between("q", q, 0, 1)  # between 0 and 1
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
-    check_parameters(q=q)
     check_labels(labels, scores.shape[-1], can_ignore=False)
     probability = chosen_among(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
@@ -788,8 +795,8 @@ def categorical_generalized_cross_entropy_gradient(y_true, y_pred, q):
     >>> categorical_generalized_cross_entropy_gradient([1], [[0.75, 0.25]], q=0.5)
     array([[ 0., -2.]])
     """
+    q = check_between("q", q, 0, 1)  # between 0 and 1
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
-    check_parameters(q=q)
     check_labels(labels, scores.shape[-1], can_ignore=False)
     probability = chosen_among(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
@@ -813,7 +820,7 @@ class CategoricalGeneralizedCrossEntropy(
     r"\bar v = \min(\max(v, \varepsilon), 1)",
     source="kullback1951information",
     aliases=("kld", "KLD", "kullback_leibler_divergence"),
-    cut="sum",
+    splits="sum",
 )
 def kl_divergence(y_true, y_pred):
     """Charge what it costs, in nats, to believe one distribution while another holds.
@@ -900,7 +907,7 @@ class KLDivergence(Loss, function=kl_divergence):
 @loss(
     formula=r"\ell_i = \frac{1}{D} \sum_j \bigl( \hat y_{ij} - y_{ij} \log(\hat y_{ij} + \varepsilon) \bigr)",
     source="nelder1972generalized",
-    cut="mean",
+    splits="mean",
 )
 def poisson(y_true, y_pred):
     """Charge a predicted mean count the negative log-likelihood of the count that came.

@@ -6,7 +6,7 @@ import numpy as np
 
 from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
 from lossbook.base import Loss
-from lossbook.checks import check_parameters
+from lossbook.checks import check_positive
 from lossbook.registry import gradient_of, loss
 
 LOG_2 = math.log(2.0)
@@ -19,7 +19,7 @@ LOG_2 = math.log(2.0)
     formula=r"\ell_i = \frac{1}{D} \sum_j (\hat y_{ij} - y_{ij})^2",
     source="legendre1805nouvelles",
     aliases=("mse", "MSE"),
-    cut="mean",
+    splits="mean",
 )
 def mean_squared_error(y_true, y_pred):
     """Charge each miss its square, and average over the last axis.
@@ -102,7 +102,7 @@ class MeanSquaredError(Loss, function=mean_squared_error):
     formula=r"\ell_i = \frac{1}{D} \sum_j |\hat y_{ij} - y_{ij}|",
     source="laplace1774memoire",
     aliases=("mae", "MAE"),
-    cut="mean",
+    splits="mean",
 )
 def mean_absolute_error(y_true, y_pred):
     """Charge each miss its size, and average over the last axis.
@@ -185,7 +185,7 @@ class MeanAbsoluteError(Loss, function=mean_absolute_error):
     formula=r"\ell_i = \frac{100}{D} \sum_j \frac{|\hat y_{ij} - y_{ij}|}{\max(|y_{ij}|, \varepsilon)}",
     source="makridakis1993accuracy",
     aliases=("mape", "MAPE"),
-    cut="mean",
+    splits="mean",
 )
 def mean_absolute_percentage_error(y_true, y_pred):
     """Charge each miss its size as a percentage of the target.
@@ -272,7 +272,7 @@ class MeanAbsolutePercentageError(Loss, function=mean_absolute_percentage_error)
     r"- \log\bigl(1 + \max(y_{ij}, \varepsilon)\bigr) \right)^2",
     source="tofallis2015better",
     aliases=("msle", "MSLE"),
-    cut="mean",
+    splits="mean",
 )
 def mean_squared_logarithmic_error(y_true, y_pred):
     """Charge the squared difference of logarithms: a factor of 2 costs alike at 10 and at 1000.
@@ -366,7 +366,7 @@ class MeanSquaredLogarithmicError(Loss, function=mean_squared_logarithmic_error)
     r"\qquad e_{ij} = \hat y_{ij} - y_{ij}",
     source="huber1964robust",
     aliases=("huber_loss",),
-    cut="mean",
+    splits="mean",
 )
 def huber(y_true, y_pred, delta=1.0):
     """Charge small misses quadratically and large misses linearly.
@@ -399,8 +399,8 @@ def huber(y_true, y_pred, delta=1.0):
     >>> huber([[0.0, 0.0]], [[0.5, 3.0]])
     array([1.3125])
     """
+    delta = check_positive("delta", delta)  # above 0
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    check_parameters(delta=delta)
     error = y_pred - y_true  # signed miss
     bounded = np.clip(error, -delta, delta)  # miss, cut off at delta
     cost = bounded * (error - 0.5 * bounded)  # parabola inside, line outside
@@ -437,8 +437,8 @@ def huber_gradient(y_true, y_pred, delta=1.0):
     >>> huber_gradient([[0.0, 0.0]], [[0.5, 3.0]])
     array([[0.25, 0.5 ]])
     """
+    delta = check_positive("delta", delta)  # above 0
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
-    check_parameters(delta=delta)
     error = y_pred - y_true  # signed miss
     bounded = np.clip(error, -delta, delta)  # miss, cut off at delta
     count = y_pred.shape[-1]  # numbers in a sample
@@ -457,7 +457,7 @@ class Huber(Loss, function=huber, name="huber_loss"):
     formula=r"\ell_i = \frac{1}{D} \sum_j \log \cosh(\hat y_{ij} - y_{ij})",
     source="green1990bayesian",
     aliases=("logcosh",),
-    cut="mean",
+    splits="mean",
 )
 def log_cosh(y_true, y_pred):
     """Charge the log of the hyperbolic cosine of a miss: a parabola that becomes a line, smoothly.

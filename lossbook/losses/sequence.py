@@ -273,6 +273,7 @@ def by_symbol(posterior, states, classes):
     formula=r"\ell_i = -\log \sum_{\pi \,:\, \text{reads as } y_i} \ \prod_{t=1}^{T} "
     r"\operatorname{softmax}(z_{it})_{\pi_t}",
     source="graves2006connectionist",
+    axes=(-2, -1),
 )
 def ctc(y_true, y_pred):
     """Charge a recording the negative log of the probability of its label, over all timings.

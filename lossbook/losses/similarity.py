@@ -4,7 +4,7 @@ import numpy as np
 
 from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty
 from lossbook.base import Loss
-from lossbook.checks import check_parameters
+from lossbook.checks import check_finite, check_flag, check_not_below_zero
 from lossbook.losses.probability import sigmoid
 from lossbook.registry import gradient_of, loss, mask_of
 
@@ -43,7 +43,7 @@ def length_of(vectors, axis=-1):
     formula=r"\ell_i = -\frac{\sum_j y_{ij}\,\hat y_{ij}}"
     r"{\max(\lVert y_i \rVert, \varepsilon)\,\max(\lVert \hat y_i \rVert, \varepsilon)}",
     source="salton1975vector",
-    cut="rows",
+    splits="rows",
 )
 def cosine_similarity(y_true, y_pred, axis=-1):
     """Charge the negative cosine of the angle between two vectors: -1 is best, lengths do not count.
@@ -239,6 +239,7 @@ def share_among(scores, chosen):
     r"\sum_{j \in N_i} e^{\gamma [1 + m - d_{ij}]_+ (1 - m - d_{ij})} \Bigr), \qquad "
     r"d_{ij} = [1 - \hat y_i \cdot \hat y_j]_+",
     source="sun2020circle",
+    between_samples=True,
 )
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
     """Charge embeddings whose own kind is far away and whose strangers are near, the worst pairs most.
@@ -282,8 +283,10 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
     >>> circle([0, 0, 1], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], gamma=1).round(4)
     array([1.0899, 1.0899, 0.    ])
     """
+    check_flag("remove_diagonal", remove_diagonal)
+    gamma = check_not_below_zero("gamma", gamma)  # 0 or more
+    margin = check_finite("margin", margin)  # any finite number
     labels, points, kinds, refs = as_embeddings(y_true, y_pred, ref_labels, ref_embeddings)  # as arrays
-    check_parameters(remove_diagonal=remove_diagonal, gamma=gamma, margin=margin)
     kin = same_label(labels, kinds, remove_diagonal)  # pairs of one kind
     strangers = labels != kinds  # pairs of two kinds
     distance = np.maximum(1.0 - points @ refs.T, 0.0)  # 0 where they point alike
@@ -347,8 +350,10 @@ def circle_gradient(
     array([[0., 0.],
            [0., 0.]])
     """
+    check_flag("remove_diagonal", remove_diagonal)
+    gamma = check_not_below_zero("gamma", gamma)  # 0 or more
+    margin = check_finite("margin", margin)  # any finite number
     labels, points, kinds, refs = as_embeddings(y_true, y_pred, ref_labels, ref_embeddings)  # as arrays
-    check_parameters(remove_diagonal=remove_diagonal, gamma=gamma, margin=margin)
     kin = same_label(labels, kinds, remove_diagonal)  # pairs of one kind
     strangers = labels != kinds  # pairs of two kinds
     gap = 1.0 - points @ refs.T  # distance, before it is held at 0

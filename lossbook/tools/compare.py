@@ -1,25 +1,34 @@
 """One loss, several engines, one table: value, gradient, and how far apart they are."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache, partial
+from html import escape
 
 import numpy as np
 
-from lossbook.arrays import as_dtype, as_float, is_float
+from lossbook.arrays import as_dtype, as_float
 from lossbook.base import Loss
-from lossbook.registry import spec_of
-from lossbook.tools.engines import DEFAULT, SHORT_NAMES, NotInEngine, Outcome, attempt, get, show
-from lossbook.tools.render import html_block, html_table, text_table
+from lossbook.registry import CATALOGUE, get, spec_of
+from lossbook.tools.engines import DEFAULT, ENGINES, Outcome, attempt, engine
+from lossbook.tools.engines.frameworks import SHORT_NAMES, as_array, check_call, engines_of, name_of
+from lossbook.tools.render import Html, html_block, html_table, one_line, text_table
 
-__all__ = ["Comparison", "Row", "compare"]
+__all__ = ["Comparison", "EngineRow", "compare"]
 
-ROUNDING = 5e-7
-"""Differences below this part of the value are float32 rounding, and vary between processors."""
+ROUNDING = {
+    "float64": 16 * 2.0**-52,
+    "float32": 16 * 2.0**-23,
+    "float16": 4 * 2.0**-10,
+    "bfloat16": 4 * 2.0**-7,
+}
+"""Results that differ by no more than this part of the largest are taken as one, 16 steps of the type
+(4 of a short one): another processor adds and rounds in another order, and no word is to change there."""
 
-HEADERS = ["engine", "value", "difference", "gradient difference"]
+HEADERS = ["engine", "value", "type", "difference", "gradient difference"]
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class EngineRow:
     """What one engine gave.
 
     Attributes
@@ -32,9 +41,11 @@ class Row:
         None after an error.
     gradient : numpy.ndarray or None
         Slope in `y_pred`; None after an error, or where the engine gives none (integers).
+    dtype : str or None
+        The type of the value: what the engine computed in.
     difference : float or None
-        Largest absolute difference from lossbook's value; infinite where the shapes
-        differ, NaN where only one of the two is NaN.
+        Largest absolute difference from what lossbook gives in that type; infinite where the
+        shapes differ, NaN where only one of the two is NaN.
     gradient_difference : float or None
         The same for the gradient.
     error : str or None
@@ -43,33 +54,32 @@ class Row:
         One line, where the gradient could not be computed.
     absent : bool
         Whether the engine has no such loss.
+    reference : EngineRow or None
+        What lossbook gives in that type, which the differences are taken from.
+    translation : str
+        How the loss was put in the words of an engine whose conventions are not Keras's.
     """
 
     engine: str
     attribute: str = ""
     value: object = None
     gradient: object = None
+    dtype: str = None
     difference: float = None
     gradient_difference: float = None
     error: str = None
     gradient_error: str = None
     absent: bool = False
+    reference: object = None
+    translation: str = ""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Comparison:
-    """Lossbook beside other engines; prints and displays as a table.
+    """Lossbook beside other engines; prints and displays as a table."""
 
-    Attributes
-    ----------
-    rows : list of Row
-        Lossbook first, then the engines in the order asked.
-    digits : int
-        Significant digits shown of a float64 value.
-    """
-
-    rows: list = field(default_factory=list)
-    digits: int = 8
+    rows: list  # of EngineRow: lossbook first, then the engines in the order asked
+    digits: int = 8  # significant, shown of a float64 value
 
     def row(self, engine):
         """Return the row of one engine.
@@ -127,36 +137,28 @@ class Comparison:
         asked = [row for row in others if not row.absent]
         if ours.error or not asked or any(row.error for row in asked):
             return False
-        near = all(_is_near(row.difference, ours.value, tolerance) for row in asked)
+        near = all(_is_near(row.difference, row.reference.value, tolerance) for row in asked)
         if not gradient:
             return near
         slopes = [row for row in asked if row.gradient is not None or row.gradient_error]
         return near and all(
-            row.gradient_error is None and _is_near(row.gradient_difference, ours.gradient, tolerance)
+            row.gradient_error is None
+            and _is_near(row.gradient_difference, row.reference.gradient, tolerance)
             for row in slopes
         )
 
     def _cells(self):
-        ours = self.rows[0]
-        for row in self.rows:
-            label = _label(row)
-            if row.error:
-                yield [label, row.error]
-            elif row is ours:
-                yield [label, show(row.value, self.digits), "–", "–"]
-            else:
-                yield [
-                    label,
-                    show(row.value, self.digits),
-                    _difference_cell(row.difference, ours.value, row.value),
-                    _gradient_cell(row, ours),
-                ]
+        return [_cells_of(row, self.digits) for row in self.rows]
+
+    def _notes(self):
+        return [f"{row.engine}: {row.translation}" for row in self.rows if row.translation]
 
     def __repr__(self):
-        return text_table(HEADERS, self._cells())
+        return "\n".join([text_table(HEADERS, self._cells()), *self._notes()])
 
     def _repr_html_(self):
-        return html_block(html_table(HEADERS, self._cells()))
+        notes = [Html(f"<p><code>{escape(note)}</code></p>") for note in self._notes()]
+        return html_block(html_table(HEADERS, self._cells(), row_headers=True), *notes)
 
 
 def compare(
@@ -167,7 +169,7 @@ def compare(
     mask=None,
     engines=None,
     digits=8,
-    as_given=False,
+    as_lists=False,
     dtype=None,
     **parameters,
 ):
@@ -178,6 +180,8 @@ def compare(
     loss : Loss, callable or str
         A loss object: one number. A lossbook function, with its `parameters`: one value
         per sample. A class, with its parameters. Or a name that ``lossbook.get`` knows.
+        A function, a class or an object of keras, tf.keras or tf_keras stands for lossbook's
+        of the same name and settings, and ``functools.partial`` for what it binds.
     y_true, y_pred : array_like
         Labels and predictions. Lists are float64 to lossbook and float32 to the others.
     sample_weight : array_like, optional
@@ -188,7 +192,7 @@ def compare(
         By default those of ``tf.keras`` and ``tf_keras`` that are installed.
     digits : int
         Significant digits shown of float64; float32 is shown in its shortest form.
-    as_given : bool
+    as_lists : bool
         Hand lists over to the engines as lists, which some refuse.
     dtype : str, optional
         The floating type that every row computes in. By default each keeps its own:
@@ -199,8 +203,9 @@ def compare(
     Returns
     -------
     Comparison
-        A table. An engine that raises, and lossbook itself where it refuses the input,
-        show the error in their row.
+        A table. Each row is computed by its own engine, and its differences are taken from what
+        lossbook gives in that engine's type. An engine that raises, and lossbook itself where it
+        refuses the input, show the error in their row.
 
     Raises
     ------
@@ -213,17 +218,26 @@ def compare(
     --------
     >>> import lossbook
     >>> print(compare(lossbook.huber, [[0.0, 0.0]], [[0.5, 3.0]], engines=[]))
-    engine    value     difference  gradient difference
-    ────────  ────────  ──────────  ───────────────────
-    lossbook  [1.3125]  –           –
+    engine    value     type     difference  gradient difference
+    ────────  ────────  ───────  ──────────  ───────────────────
+    lossbook  [1.3125]  float64  –           –
     """
     loss, parameters = _resolve(loss, parameters)
+    check_call(loss, parameters)
+    if engines is None:
+        engines = [name for name in DEFAULT if engine(name).installed]
     given = (loss, y_true, y_pred, sample_weight, mask)
     ours = _lossbook_row(*given, dtype, parameters)
-    if engines is None:
-        engines = [name for name in DEFAULT if get(name).installed]
-    worlds = [get(engine) for engine in ([engines] if isinstance(engines, str) else engines)]
-    rows = [_engine_row(world, ours, given, as_given, dtype, parameters) for world in worlds]
+
+    @cache
+    def lossbook_in(wanted):
+        if wanted == ours.dtype or wanted not in ROUNDING:
+            return ours
+        data = (y_true, y_pred) if dtype is None else (as_array(y_true, dtype), as_array(y_pred, dtype))
+        return _lossbook_row(loss, *data, sample_weight, mask, wanted, parameters)
+
+    options = {"dtype": dtype, "as_lists": as_lists, **parameters}
+    rows = [_engine_row(world, given, options, lossbook_in) for world in engines_of(engines)]
     return Comparison([ours, *rows], digits)
 
 
@@ -231,51 +245,59 @@ def compare(
 
 
 def _resolve(loss, parameters):
-    """Turn a name or a class into a loss object or a function; hand on what parameters are left."""
+    """Turn what stands for a loss into lossbook's own object or function, and the parameters left."""
+    if isinstance(loss, partial):
+        if loss.args:
+            raise TypeError(
+                f"Received a partial of {one_line(loss.func)} with positional arguments; expected its "
+                "parameters by name. Use for example functools.partial(lossbook.huber, delta=2.0)."
+            )
+        loss, parameters = loss.func, {**loss.keywords, **parameters}
     if isinstance(loss, str):
-        import lossbook
-
-        found = lossbook.get(loss)
+        found = get(loss)
         loss = type(found) if isinstance(found, Loss) else found
-    if isinstance(loss, type) and issubclass(loss, Loss):
-        return loss(**parameters), {}
-    if not callable(loss):
-        raise TypeError(
-            f"Received {show(loss)} as the loss; expected a loss object, a loss function or a name. "
-            "Use for example lossbook.Huber(), lossbook.huber or 'huber'."
-        )
-    if isinstance(loss, Loss) and parameters:
-        raise TypeError(
-            f"Received {', '.join(parameters)} beside a loss object; expected parameters with a function "
-            "or a class only. Give them to the object when you make it."
-        )
-    return loss, parameters
+    kind = loss if isinstance(loss, type) else type(loss)
+    if not issubclass(kind, Loss) and not any(loss is spec.function for spec in CATALOGUE.values()):
+        loss = _counterpart(loss)
+    return (loss(**parameters), {}) if isinstance(loss, type) else (loss, parameters)
+
+
+def _counterpart(foreign):
+    """Find lossbook's own form of a loss of another package."""
+    for world in ENGINES.values():
+        ours = world.counterpart(foreign)
+        if ours is not None:
+            return ours
+    raise TypeError(
+        f"Received {one_line(foreign)} as the loss; expected a loss of lossbook (an object, a function or a "
+        "name), or one of keras, tf.keras or tf_keras that lossbook has under the same name. "
+        "Use for example lossbook.Huber(), lossbook.huber or 'huber'; "
+        "to look into a function of your own use lossbook.explain."
+    )
 
 
 def _lossbook_row(loss, y_true, y_pred, sample_weight, mask, dtype, parameters):
-    if not isinstance(loss, Loss):
-        value = attempt(lambda: _call_function(loss, y_true, y_pred, sample_weight, mask, dtype, parameters))
-        slope = attempt(lambda: _function_gradient(loss, y_true, y_pred, dtype, parameters))
-    else:
+    if isinstance(loss, Loss):
         loss = loss if dtype is None else type(loss).from_config({**loss.get_config(), "dtype": dtype})
         value = attempt(lambda: loss(y_true, y_pred, sample_weight, mask))
         slope = attempt(lambda: loss.gradient(y_true, y_pred, sample_weight, mask))
-    return Row(
+    else:
+        value = attempt(lambda: _function_value(loss, y_true, y_pred, sample_weight, mask, dtype, parameters))
+        slope = attempt(lambda: _function_gradient(loss, y_true, y_pred, dtype, parameters))
+    own = any(type(loss) is spec.cls or loss is spec.function for spec in CATALOGUE.values())
+    return EngineRow(
         "lossbook",
-        f"lossbook.{type(loss).__name__ if isinstance(loss, Loss) else loss.__name__}",
+        f"lossbook.{name_of(loss)}" if own else name_of(loss),
         value=value.value,
         gradient=slope.value if value.ok else None,
+        dtype=_type_of(value.value),
         error=value.error,
         gradient_error=slope.error,
     )
 
 
-def _call_function(function, y_true, y_pred, sample_weight, mask, dtype, parameters):
-    if sample_weight is not None or mask is not None:
-        raise TypeError(
-            "Received sample_weight or mask with a loss function; expected them with a loss object only. "
-            "Use the class form."
-        )
+def _function_value(function, y_true, y_pred, sample_weight, mask, dtype, parameters):
+    check_call(function, parameters, sample_weight, mask)
     return function(y_true, _cast(y_pred, dtype), **parameters)
 
 
@@ -292,24 +314,32 @@ def _cast(y_pred, dtype):
     return y_pred if dtype is None else as_float("y_pred", y_pred).astype(as_dtype(dtype))
 
 
-def _engine_row(engine, ours, given, as_given, dtype, parameters):
-    bound = attempt(lambda: engine.bind(given[0], dtype, **parameters))
-    if not bound.ok:
-        absent = bound.error.startswith(f"{NotInEngine.__name__}:")
-        return Row(engine.name, error=f"not in {engine.name}" if absent else bound.error, absent=absent)
-    options = {"dtype": dtype, "as_given": as_given, **parameters}
-    value = attempt(lambda: engine.value(*given, **options))
-    slope = attempt(lambda: engine.gradient(*given, **options)) if value.ok else Outcome()
-    return Row(
-        engine.name,
-        bound.value.attribute,
+def _engine_row(world, given, options, lossbook_in):
+    found = attempt(lambda: world.find(name_of(given[0])))
+    if not found.ok:
+        return EngineRow(world.name, error=found.error)
+    if found.value is None:
+        return EngineRow(world.name, error=f"not in {world.name}", absent=True)
+    value = attempt(lambda: world.value(*given, **options))
+    slope = attempt(lambda: world.gradient(*given, **options)) if value.ok else Outcome()
+    ours = lossbook_in(_type_of(value.value))
+    return EngineRow(
+        world.name,
+        found.value[0],
         value=value.value,
         gradient=slope.value,
+        dtype=_type_of(value.value),
         difference=_difference(value.value, ours.value),
         gradient_difference=_difference(slope.value, ours.gradient),
         error=value.error,
         gradient_error=slope.error,
+        reference=ours,
+        translation=world.translation(given[0], given[3]),
     )
+
+
+def _type_of(value):
+    return None if value is None else np.asarray(value).dtype.name
 
 
 # --- differences --------------------------------------------------------------------------
@@ -349,20 +379,26 @@ def _is_near(difference, ours, tolerance):
 
 
 def _label(row):
-    """Name the engine, and the short name of the function where it has no other there."""
-    attribute = row.attribute.rpartition(".")[2]
-    return f"{row.engine} ({attribute})" if attribute in SHORT_NAMES.values() else row.engine
+    """Name the engine, and what ran in it where that goes by another name there."""
+    path, _, name = row.attribute.rpartition(".")
+    shown = name and (name in SHORT_NAMES.values() or not path)
+    return f"{row.engine} ({name})" if shown else row.engine
 
 
-def _gradient_cell(row, ours):
-    if row.gradient_error:
-        return row.gradient_error
-    if row.gradient is None:
-        return "no gradient"
-    return _difference_cell(row.gradient_difference, ours.gradient, row.gradient)
+def _cells_of(row, digits):
+    if row.error:
+        return [_label(row), row.error]
+    cells = [_label(row), one_line(row.value, digits), row.dtype]
+    ours = row.reference
+    if ours is None:
+        return [*cells, "–", "–"]
+    cells.append(_difference_cell(row.difference, row.dtype, ours.value, row.value))
+    if row.gradient_error or row.gradient is None:
+        return [*cells, row.gradient_error or "no gradient"]
+    return [*cells, _difference_cell(row.gradient_difference, row.dtype, ours.gradient, row.gradient)]
 
 
-def _difference_cell(difference, ours, theirs):
+def _difference_cell(difference, dtype, ours, theirs):
     """Say whether two results agree, and if not, by how much: one digit, the same everywhere."""
     if difference is None:
         return "–"
@@ -371,25 +407,11 @@ def _difference_cell(difference, ours, theirs):
     if not np.isfinite(difference):
         return "nan or inf in one of the two"
     size = _size(ours)
-    kind, step = _coarsest(ours, theirs)
-    if difference <= size * max(ROUNDING, 4 * step):
-        return f"within {kind} rounding"
+    if difference <= ROUNDING.get(dtype, 0.0) * size:
+        return "within rounding"
     share = f" ({_one_digit(100 * difference / size)} %)" if size else ""
     return f"{_one_digit(difference)}{share}"
 
 
 def _one_digit(number):
     return f"{float(f'{number:.0e}'):g}"
-
-
-def _coarsest(*results):
-    """Return the name and the relative step of the coarsest floating type among results."""
-    types = [np.asarray(result).dtype for result in results]
-    steps = [(_step(dtype), dtype.name) for dtype in types if is_float(dtype)]
-    step, kind = max(steps, default=(0.0, "integer"))
-    return kind, step
-
-
-def _step(dtype):
-    """Return the distance from 1 to the next number of a floating type."""
-    return 2.0**-7 if dtype.name == "bfloat16" else float(np.finfo(dtype).eps)

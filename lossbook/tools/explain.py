@@ -339,24 +339,35 @@ def _is_loss(target):
 def _explain_loss(loss, args, kwargs, depth, digits):
     from lossbook.reductions import reduce_values  # the tools import the losses, and only when asked
 
-    y_true, y_pred, sample_weight, mask = _loss_arguments(*args, **kwargs)
-    y_true, y_pred = loss.cast(y_true, y_pred) if hasattr(loss, "cast") else (y_true, y_pred)
+    y_true, y_pred, sample_weight, mask, data = _loss_arguments(*args, **kwargs)
     name, function, parameters = _values_function(loss)
+    title = f"{name}: one value per sample"
     with np.errstate(all="ignore"):  # as the loss itself does
-        title = f"{name}: one value per sample"
-        values = _run_stage(function, (y_true, y_pred), parameters, depth, digits, title)
-    mask = loss.mask_of(values.value, y_true, y_pred, mask) if hasattr(loss, "mask_of") else mask
-    reduction = loss.reduction or "none"
-    title = f"{reduction}: weights, " + ("nothing more" if reduction == "none" else "then one number")
-    arguments = (values.value, sample_weight, mask, loss.reduction)
-    with np.errstate(all="ignore"):
-        total = _run_stage(reduce_values, arguments, {}, depth, digits, title)
+        y_true, y_pred = loss.cast(y_true, y_pred)
+        rows = loss.rows_that_count(y_true, y_pred, sample_weight, mask, data)
+        if rows is None:
+            stage = _run_stage(function, (y_true, y_pred), {**parameters, **data}, depth, digits, title)
+            values = stage.value
+        elif not len(rows.predictions):  # nothing counts: nothing was computed
+            values = rows.spread_values(function)
+            stage = Stage(f"{name}: no sample counts", name, (), (), values)
+        else:
+            given = (rows.labels, rows.predictions)
+            stage = _run_stage(function, given, rows.parameters, depth, digits, title + " that counts")
+            values = rows.spread_values(lambda *_, **__: stage.value)
+        mask = loss.narrowed(mask, values, y_true, y_pred)
+        reduction = loss.reduction or "none"
+        title = f"{reduction}: weights, " + ("nothing more" if reduction == "none" else "then one number")
+        total = _run_stage(
+            reduce_values, (values, sample_weight, mask, loss.reduction), {}, depth, digits, title
+        )
+    value = total.value if loss.dtype is None else total.value.astype(loss.dtype, copy=False)
     signature = f"{name}(y_true, y_pred, sample_weight=None, mask=None)"
-    return Explanation(name, signature, (values, total), total.value, depth, digits)
+    return Explanation(name, signature, (stage, total), value, depth, digits)
 
 
-def _loss_arguments(y_true, y_pred, sample_weight=None, mask=None):
-    return y_true, y_pred, sample_weight, mask
+def _loss_arguments(y_true, y_pred, sample_weight=None, mask=None, **data):
+    return y_true, y_pred, sample_weight, mask, data
 
 
 def _values_function(loss):

@@ -112,7 +112,7 @@ def jumps(slope_at, places, slopes):
     -------
     list of bool
         One for each pair of neighbours. Steps below a tenth of the whole range are none,
-        nor are those of rounding.
+        nor are those of rounding: a slope below 1e-10 everywhere is 0.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def jumps(slope_at, places, slopes):
     [False, True, False]
     """
     known = [slope for slope in slopes if math.isfinite(slope)]
-    rounding = 1e-9 * max(map(abs, known), default=0.0)
+    rounding = max(1e-9 * max(map(abs, known), default=0.0), 1e-10)
     least = max(0.1 * (max(known) - min(known)), rounding) if known else 0.0
     found = []
     for left, right, low, high in zip(places, places[1:], slopes, slopes[1:], strict=False):

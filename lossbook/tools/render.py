@@ -6,7 +6,9 @@ where styles are stripped (GitHub); :data:`STYLE` then borrows the colours of th
 (JupyterLab or the Sphinx site, light or dark) and names no colour of its own.
 """
 
+import ast
 import html
+import inspect
 import io
 import keyword
 import math
@@ -28,8 +30,10 @@ __all__ = [
     "html_code",
     "html_table",
     "html_value",
+    "one_line",
     "text_table",
     "text_value",
+    "tidy",
     "without_addresses",
 ]
 
@@ -40,6 +44,7 @@ MAX_ROWS, MAX_COLUMNS, MAX_ITEMS = 6, 6, 8  # larger arrays are summarised
 FIRST = 4  # entries shown of a summarised array
 MAX_TEXT = 200  # characters shown of any other object
 MAX_NESTING = 4  # lists within lists
+ENDS = 3  # entries shown at either end of a longer axis on one line
 
 LINE_COLOUR = (
     "var(--pst-color-border, var(--jp-border-color2, color-mix(in srgb, currentColor 25%, transparent)))"
@@ -407,6 +412,91 @@ def _shorten(text):
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
+# -------------------------------------------------------------------------------------- one line
+
+
+def one_line(value, digits=8):
+    """Write any result in one short line, the same on every machine.
+
+    Parameters
+    ----------
+    value : object
+        Numbers and arrays; text, lists and other objects too.
+    digits : int
+        Significant digits of float64. Coarser types are written in the shortest form
+        that reads back as the same number.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> one_line(np.float32(0.1)), one_line(2 / 3), one_line(np.array([[0.5, 1.0], [2.0, 3.0]]))
+    ('0.1', '0.66666667', '[[0.5 1.0] [2.0 3.0]]')
+    >>> one_line(len), one_line(object())
+    ('<function len>', '<object object>')
+    """
+    if isinstance(value, (np.ndarray, np.generic)) and _is_real(value):
+        return _line_of_numbers(np.asarray(value), digits)
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.ndarray, np.generic)):
+        return " ".join(format_value(value, digits, width=None).split())
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(_ends(value, lambda item: one_line(item, digits)))
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{comma})"
+    if isinstance(value, (dict, set, frozenset)):
+        return tidy(format_value(value, digits))
+    if isinstance(value, type) or inspect.ismodule(value) or inspect.isroutine(value):
+        kind = "class" if isinstance(value, type) else "module" if inspect.ismodule(value) else "function"
+        return tidy(f"<{kind} {value.__name__}>")
+    return f"<{type(value).__name__} object>"
+
+
+def _line_of_numbers(array, digits):
+    if array.ndim:
+        return f"[{' '.join(_ends(array, lambda row: _line_of_numbers(np.asarray(row), digits)))}]"
+    number = array[()]
+    if "float" not in array.dtype.name or array.dtype.itemsize >= 8 or number == 0:
+        return format_number(number, digits)
+    text = str(number)
+    return text if re.search("[.ein]", text) else text + ".0"
+
+
+def _ends(items, write):
+    if len(items) <= MAX_ITEMS:
+        return [write(item) for item in items]
+    return [*map(write, items[:ENDS]), "…", *map(write, items[-ENDS:])]
+
+
+def tidy(text):
+    """Clean a message of what changes from run to run, and shorten it.
+
+    Examples
+    --------
+    >>> tidy("<keras.src.losses.Poisson object at 0x7f00>, see /usr/lib/losses.py, not {'sum', 'mean'}")
+    "<Poisson object>, see losses.py, not {'mean', 'sum'}"
+    """
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)  # colours
+    text = re.sub(r"\{\{[^{}]*\}\}\s*", "", text)  # {{function_node …}}
+    text = re.sub(r"\s*\[Op:\w+\](\s*name:.*)?", "", text)
+    text = re.sub(r"<(?:[\w<>]+\.)*(\w+) object at 0x[0-9a-fA-F]+>", r"<\1 object>", text)
+    text = text.replace("keras._tf_keras.keras", "tensorflow.keras")  # it goes by both names
+    text = re.sub(r"(,? at)? 0x[0-9a-fA-F]+", "", text)
+    text = re.sub(r"(?<![\w.:/])(?:/[\w.+@~-]+){2,}", lambda path: path[0].rsplit("/", 1)[1], text)
+    text = re.sub(r"\b[A-Za-z]:\\(?:[^\\\s'\"]+\\)*", "", text)
+    text = re.sub(r"\{[^{}]*\}", _sorted_set, text)
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 2].rsplit(" ", 1)[0] + " …"
+
+
+def _sorted_set(found):
+    try:
+        items = ast.literal_eval(found[0])
+    except (ValueError, SyntaxError, TypeError):
+        return found[0]
+    return "{" + ", ".join(sorted(map(repr, items))) + "}" if isinstance(items, set) else found[0]
+
+
 # ------------------------------------------------------------------------------------------- text
 
 
@@ -460,10 +550,14 @@ def text_table(headers, rows, align=None, width=TEXT_WIDTH, fixed=()):
     align = _check_align(align, headers)
     headers = [_plain(cell) for cell in headers]
     table = [None if row is None else [_plain(cell) for cell in row] for row in rows]
-    full = [row for row in [headers, *table] if row is not None and len(row) == len(headers)]
-    natural = [max(_widest(row[column]) for row in full) for column in range(len(headers))]
+    cells = [[header] for header in headers]
+    for row in filter(None, table):
+        own = row if len(row) == len(headers) else row[:-1]  # the last cell of a short row spans the rest
+        for column, cell in zip(cells, own, strict=False):
+            column.append(cell)
+    natural = [max(map(_widest, column)) for column in cells]
     room = width - 2 * (len(headers) - 1)
-    words = [max(_longest_word(row[column]) for row in full) for column in range(len(headers))]
+    words = [max(map(_longest_word, column)) for column in cells]
     least = [natural[c] if c in fixed else min(natural[c], words[c]) for c in range(len(headers))]
     widths = _fit(_fit(natural, least, room), [min(8, size) for size in least], room, fixed)
     rule = "  ".join("─" * size for size in widths)
