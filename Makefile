@@ -1,9 +1,9 @@
 # make book     build the site and print the file to open
 # make lab      open the notebooks in JupyterLab
-# make test     run every test and re-execute every notebook
+# make test     run every test and re-execute every notebook (QUICK=1: what changed, in 90 seconds)
 # make everywhere  the notebooks and the numeric tests under every setting of this machine (ONLY="lowest whole")
 # make faults   plant each known kind of fault in a copy, and see make test turn red
-# make bench    measure every loss beside Keras and others (QUICK=1: under 3 minutes)
+# make bench    measure every loss beside Keras and others (QUICK=1: under 2 minutes)
 # make sync     execute the notebooks whose .md changed (ALL=1: every notebook)
 # make lock     write constraints.txt anew from pyproject.toml
 # make clean    remove what was built (.venv stays)
@@ -44,7 +44,7 @@ book: env
 
 test: env
 	@echo "Running the tests, the doctests and every notebook ..."
-	@$(PY) -m pytest -q -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile $(if $(QUICK),--quick) $(ARGS)
 
 everywhere: env
 	@echo "Running the notebooks and the numeric tests under each setting ..."

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from agreement import settle
-from random_cases import counted, pytest_terminal_summary  # noqa: F401  (a fixture and a hook)
+from random_cases import (  # noqa: F401  (a fixture and hooks)
+    counted,
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_ignore_collect,
+    pytest_terminal_summary,
+)
 from sync import KERNEL_ENV
 
 ROOT = Path(__file__).resolve().parent

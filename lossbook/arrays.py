@@ -235,7 +235,23 @@ def mean_of(numbers, axis=-1):
     >>> mean_of(np.array([[1.0, 3.0], [2.0, 4.0]]))
     array([2., 3.])
     """
-    return np.add.reduce(numbers, axis) / numbers.shape[axis]
+    return sum_of(numbers, axis) / numbers.shape[axis]
+
+
+def sum_of(numbers, axis=-1, keepdims=False):
+    """Return the sum along an axis, in the type of the numbers.
+
+    NumPy adds the last axis of an array in pairs, and any other one number after the other: over a
+    long one, float32 would lose digits, and so its sum runs in float64.
+
+    Examples
+    --------
+    >>> float(sum_of(np.full((1000000, 2), 0.1, "float32"), axis=0)[0].round(2))
+    100000.0
+    """
+    if numbers.dtype is _FLOAT32 and numbers.shape[axis] > FEW and numbers.strides[axis] != 4:
+        return np.add.reduce(numbers, axis, np.float64, None, keepdims).astype(np.float32)
+    return np.add.reduce(numbers, axis, None, None, keepdims)
 
 
 def log_one_plus(numbers):

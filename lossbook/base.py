@@ -145,7 +145,10 @@ class Loss:
                 f"Received a call of {type(self).__name__}, which has no formula; expected a subclass "
                 "that defines call(y_true, y_pred). Return one value per sample from it."
             )
-        return blocks.in_blocks(self.function, y_true, y_pred, **{**self.parameters, **data})
+        parameters = {**self.parameters, **data}
+        if blocks.is_large(y_pred):
+            return blocks.in_blocks(self.function, y_true, y_pred, **parameters)
+        return self.function(y_true, y_pred, **parameters)
 
     # --- gradient ---
 

@@ -56,6 +56,8 @@ class LossSpec:
         Parameters that hold one entry for each sample.
     between_samples : bool
         Whether samples are compared with each other, so that one counts in the values of others.
+    keras : bool
+        Whether Keras has this loss, under this name. Where it has not, other oracles carry the tests.
     couples_samples : bool
         Whether the gradient takes the weight of each value as ``upstream``.
     """
@@ -74,6 +76,7 @@ class LossSpec:
     axes: tuple[int, ...] = (-1,)
     per_sample: tuple[str, ...] = ()
     between_samples: bool = False
+    keras: bool = True
     couples_samples: bool = False
 
     @property
@@ -106,8 +109,8 @@ def loss(
     aliases : tuple of str
         Other names Keras knows it by.
     **layout
-        How its data lie, where that is unusual: `splits`, `inseparable`, `axes`, `per_sample` and
-        `between_samples` of :class:`LossSpec`.
+        What is unusual about it: `splits`, `inseparable`, `axes`, `per_sample`, `between_samples` and
+        `keras` of :class:`LossSpec`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Two outside opinions on a case: what Keras computes with TensorFlow, and what differences measure.
+"""Outside opinions on a case: what Keras computes with TensorFlow, what differences measure, what is exact.
 
 Keras 3.15.1 departs from its own documentation in a few places. There the question is put to
 Keras so that its answer is the documented one; each such place is marked DEPARTURE below.
@@ -7,7 +7,8 @@ Keras so that its answer is the documented one; each such place is marked DEPART
 import warnings
 
 import numpy as np
-from cases import BATCHES, NUMBERED, REGIONS, spread, values_shape
+from cases import LOSSES, exact_slope, exact_values
+from random_cases import spread, summed_axes, values_shape
 
 from lossbook.tools.engines import keras, tf
 
@@ -23,7 +24,7 @@ def assert_close(ours, theirs, tolerance):
     """Compare with the largest number of an array: its sums cannot be nearer than its own rounding."""
     ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
     assert ours.shape == theirs.shape
-    largest = np.abs(theirs).max(initial=0.1)  # near 0, compare with 0.1
+    largest = np.abs(theirs[np.isfinite(theirs)]).max(initial=0.1)  # near 0, compare with 0.1
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * largest)
 
 
@@ -32,9 +33,11 @@ def assert_close(ours, theirs, tolerance):
 
 def ask_keras(case):
     """Return Keras's reduced, weighted, masked loss of a case, and TensorFlow's gradient of it."""
+    case = with_counted_labels(case.widened())
     settings, y_true, y_pred, back = as_documented(case)
-    dtype = case.y_pred.dtype.name
-    loss = getattr(keras.losses, case.spec.cls.__name__)(**settings, reduction=case.reduction, dtype=dtype)
+    loss = getattr(keras.losses, case.spec.cls.__name__)(
+        **settings, reduction=case.reduction, dtype=case.computed
+    )
     form = values_shape(case.name, case.y_pred.shape, case.settings)
     # DEPARTURE: Keras reads weights of shape (B,) on values of shape (B, T) along T: give one for each value
     weights, mask = (
@@ -61,20 +64,29 @@ def ask_keras_function(case, **further):
     return values.numpy(), back(tape.gradient(values, point).numpy())
 
 
+def with_counted_labels(case):
+    """Return the case with labels that count alone: they decide whether hinge reads 0 and 1 as -1 and +1."""
+    counts = coefficients(case.changed(reduction="sum"), np.ones(len(case.y_pred))) != 0
+    if "hinge" not in case.name or case.y_pred.shape[:-1] != counts.shape or not counts.any():
+        return case
+    # DEPARTURE: Keras looks at every label, also of samples that are masked or weigh 0
+    return case.changed(y_true=np.where(counts[..., np.newaxis], case.y_true, case.y_true[counts].flat[0]))
+
+
 def as_documented(case):
     """Return settings and data with which Keras computes what it documents, and the way back."""
-    settings, axis = dict(case.settings), case.settings.get("axis", -1)
+    settings, axis, record = dict(case.settings), case.settings.get("axis", -1), LOSSES[case.name]
     y_true, y_pred = case.y_true, case.y_pred
     if case.name == "tversky":  # DEPARTURE: alpha and beta are swapped
         settings.update(alpha=case.settings["beta"], beta=case.settings["alpha"])
-    if case.name in REGIONS or case.name in BATCHES or axis in (-1, y_pred.ndim - 1):
-        settings.update({"axis": -1} if case.name in NUMBERED and "axis" in settings else {})
+    if record.region or record.axes or axis in (-1, y_pred.ndim - 1):
+        settings.update({"axis": -1} if record.numbered and "axis" in settings else {})
         return settings, y_true, y_pred, lambda slope: slope
     # DEPARTURE: off the last axis, label smoothing divides by the wrong K, class weights lie along the
     # wrong axis, and the sparse loss raises. The same data with that axis last have the same values.
-    if settings.get("label_smoothing") or isinstance(settings.get("alpha"), list) or case.name in NUMBERED:
+    if settings.get("label_smoothing") or isinstance(settings.get("alpha"), list) or record.numbered:
         settings["axis"] = -1
-        y_true = y_true if case.name in NUMBERED else np.moveaxis(y_true, axis, -1)
+        y_true = y_true if record.numbered else np.moveaxis(y_true, axis, -1)
         return settings, y_true, np.moveaxis(y_pred, axis, -1), lambda slope: np.moveaxis(slope, -1, axis)
     if settings.get("from_logits"):  # DEPARTURE: a negative axis other than -1 raises from logits
         settings["axis"] = axis % y_pred.ndim
@@ -95,3 +107,46 @@ def slope_by_differences(function, point, step=STEP):
             at[far] = float(function(moved))
         slope[place] = (8 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12 * step)
     return slope
+
+
+# --- 100 digits ------------------------------------------------------------------------------
+
+
+def coefficients(case, values):
+    """Return what each value of a case is multiplied by in the result: weight, mask and divisor."""
+    form = values_shape(case.name, case.y_pred.shape, case.settings)
+    weights = np.ones(form) if case.sample_weight is None else spread(case.sample_weight, form).astype(float)
+    valid = np.ones(form, bool) if case.mask is None else spread(case.mask, form)
+    if LOSSES[case.name].batch:  # a sample that costs nothing does not count
+        valid = valid & np.array([value > 0 for value in values])
+    if case.settings.get("ignore_class") is not None:
+        valid = valid & (case.y_true != case.settings["ignore_class"])
+    divisor = {"sum": 1.0, "none": 1.0, None: 1.0, "mean_with_sample_weight": np.sum(weights * valid)}.get(
+        case.reduction, valid.sum()
+    )
+    return np.where(valid, weights, 0.0) / (divisor or 1.0)
+
+
+def ask_digits(case):
+    """Return the reduced, weighted, masked loss of a case and its gradient, computed with 100 digits."""
+    case = with_counted_labels(case.widened())
+    shape, record = case.y_pred.shape, LOSSES[case.name]
+    summed = sorted(summed_axes(case.name, len(shape), case.settings))
+    kept = [axis for axis in range(len(shape)) if axis not in summed]
+    order = list(range(len(shape))) if record.axes else kept + summed
+    form = [shape[axis] for axis in kept]
+
+    def in_rows(array):
+        rows = array.transpose(order)
+        return rows if record.axes else rows.reshape(int(np.prod(form)), -1)
+
+    y_true = case.y_true if record.axes else case.y_true.ravel() if record.numbered else in_rows(case.y_true)
+    y_pred = in_rows(case.y_pred)
+    values = exact_values(case.name, y_true, y_pred, **case.settings)
+    share = coefficients(case, values)
+    weights = np.ravel(share)
+    products = [float(w * v) if w else 0.0 for w, v in zip(weights, values, strict=True)]
+    slope = exact_slope(case.name, y_true, y_pred, weights, **case.settings).astype(float)
+    apart = case.reduction in ("none", None)
+    value = np.reshape(products, share.shape) if apart else np.sum(products)
+    return value, slope.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))

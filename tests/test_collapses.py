@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import cases
 from hypothesis import strategies as st
 from oracles import assert_close
-from random_cases import random_cases
+from random_cases import cases, random_cases
 
 from lossbook import CATALOGUE, EPSILON
 

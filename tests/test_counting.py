@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import cases, spread, values_shape
 from hypothesis import assume
 from hypothesis import strategies as st
-from random_cases import random_cases
+from random_cases import cases, random_cases, spread, values_shape
 
 import lossbook
 from lossbook import CATALOGUE, blocks, explain, reduce_values

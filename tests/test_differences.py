@@ -23,7 +23,7 @@ from lossbook.book.differences import (
     same,
     slope,
 )
-from lossbook.tools.engines import tf
+from lossbook.tools.engines import engine, tf
 
 F = np.float32
 NAMES = {"tf_keras", "tf.keras.losses", "get_config", "alpha", "delta"}  # words that begin a sentence small
@@ -33,14 +33,12 @@ each_row = pytest.mark.parametrize("row", DIFFERENCES, ids=lambda row: row.id)
 
 
 @pytest.mark.parametrize(
-    "row, engine",
-    [pytest.param(row, engine, id=f"{engine}-{row.id}") for row in DIFFERENCES for engine in row.theirs],
+    "row, name",
+    [pytest.param(row, name, id=f"{name}-{row.id}") for row in DIFFERENCES for name in row.theirs],
 )
-def test_the_engine_gives_what_the_row_says(row, engine):
-    measured = evaluate(row, engine(engine).losses)
-    assert same(measured, row.theirs[engine]), (
-        f"{engine} now gives {measured}, no longer {row.theirs[engine]}"
-    )
+def test_the_engine_gives_what_the_row_says(row, name):
+    measured = evaluate(row, engine(name).losses)
+    assert same(measured, row.theirs[name]), f"{name} now gives {measured}, no longer {row.theirs[name]}"
 
 
 @each_row
@@ -149,7 +147,7 @@ class Heeding:
         self.data, self.weights, self.as_class, self.settings = data, weights, as_class, settings
 
     def __getattr__(self, name):
-        losses = get("keras").losses
+        losses = engine("keras").losses
         if name in lossbook.CATALOGUE and self.as_class:
             return lambda y, p: getattr(self, lossbook.CATALOGUE[name].cls.__name__)(reduction="none")(y, p)
         if name in lossbook.CATALOGUE:
@@ -225,7 +223,7 @@ def test_the_mend_makes_keras_give_what_lossbook_gives(name):
 
 def test_the_other_mends_of_the_worst_do_what_they_say():
     others = {*WORST} - {*MENDED}
-    keras = get("keras").losses
+    keras = engine("keras").losses
     assert same(float(keras.Huber(delta=5.0)(F([[0]]), F([[10]]))), find("delta_in_get_config").ours)
     with pytest.raises(tf.errors.InvalidArgumentError):  # one_row_of_labels_for_many_predictions
         tf.debugging.assert_equal(tf.shape(np.zeros((1, 2))), tf.shape(np.zeros((2, 2))))
@@ -247,7 +245,7 @@ def test_the_other_mends_of_the_worst_do_what_they_say():
 
 @pytest.mark.parametrize("options", [None, {}, {"jit_compile": True}], ids=["eager", "graph", "xla"])
 def test_a_label_out_of_range_is_nan_under_xla_alone(options):
-    loss = get("keras").losses.sparse_categorical_crossentropy
+    loss = engine("keras").losses.sparse_categorical_crossentropy
     call = loss if options is None else tf.function(loss, **options)
     data = tf.constant([3]), tf.constant([[0.2, 0.5, 0.3]])
     if options:

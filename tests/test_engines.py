@@ -56,6 +56,7 @@ def test_importing_the_module_loads_no_framework():
     assert run_python(code).stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tf", "keras", "tf_keras"])
 def test_a_framework_loads_and_computes_without_a_sound(name):
     code = f"""
@@ -67,10 +68,12 @@ def test_a_framework_loads_and_computes_without_a_sound(name):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_plain_import_is_not_silent_so_the_test_above_can_fail():
     assert run_python("import tensorflow").stderr != ""
 
 
+@pytest.mark.slow
 def test_the_error_stream_works_again_after_the_import():
     code = """
     import logging, os, sys, warnings
@@ -85,6 +88,7 @@ def test_the_error_stream_works_again_after_the_import():
     assert all(word in heard for word in ("descriptor", "stream", "warning", "logging", "tensorflow"))
 
 
+@pytest.mark.slow
 def test_a_notebook_cell_shows_nothing_of_the_import():
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     cells = [
@@ -161,6 +165,7 @@ def test_an_import_that_fails_shows_what_was_said(tmp_path):
     assert "No module named 'no_such_dependency'" in done.stderr and "pip install" not in done.stderr
 
 
+@pytest.mark.slow
 def test_tensorflow_imported_by_the_reader_is_handed_back_untouched():
     code = """
     import os, tensorflow
@@ -488,6 +493,7 @@ def test_engine_errors_are_short_and_clean():
             assert not ROUGH.search(text), text
 
 
+@pytest.mark.slow
 def test_text_is_the_same_in_every_process():
     code = """
     from lossbook.tools.engines import outcomes

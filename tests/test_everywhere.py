@@ -29,6 +29,7 @@ def test_what_is_left_out_exists_and_the_notebooks_are_in():
     assert numeric()[0] == "notebooks" and "tests/test_losses.py" in numeric()
 
 
+@pytest.mark.slow
 def test_a_failure_under_a_setting_is_counted(tmp_path):
     path = tmp_path / "test_setting.py"
     path.write_text(

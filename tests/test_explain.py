@@ -482,6 +482,146 @@ def test_closures_defaults_star_arguments_and_recursion():
     assert len(record) == 2 and record.value == 120
 
 
+class Base:
+    def cost(self, x):
+        y = x + 1
+        return y
+
+
+class Derived(Base):
+    __factor = 3
+
+    def cost(self, x):
+        y = super().cost(x) * self.__factor  # of the class above
+        __z = y + Derived.__factor
+        return __z
+
+
+COUNTED = 0
+
+
+def counts(x):
+    global COUNTED
+    COUNTED = x
+    COUNTED += 1
+    return COUNTED
+
+
+def bumps():
+    count = 0
+
+    def bump():
+        nonlocal count
+        count += 1
+        return count
+
+    one = bump()
+    return one + count
+
+
+def matches(x):
+    match x:
+        case (a, b):
+            total = a + b
+        case _:
+            total = 0
+    return total
+
+
+def overrides(x):
+    try:
+        return 1 / x
+    except ZeroDivisionError:
+        text = "caught"
+        return text
+    finally:
+        last = x
+        if x > 1:
+            return last  # noqa: B012
+
+
+def opens():
+    with io.StringIO("a") as first, io.StringIO(first.read() + "b") as second:
+        both = second.read()
+    return both
+
+
+def deletes(x, /, *, by=2):
+    y = x * by
+    del x
+    z = y
+    return z
+
+
+def holds():
+    class Box:
+        pass
+
+    box = Box()
+    box.items = {"k": 1}
+    box.items["k"] += 1
+    return box.items
+
+
+@pytest.mark.parametrize(
+    "function, args, expected",
+    [
+        (Derived().cost, (1,), {"y": 6, "__z": 9}),
+        (counts, (4,), {"COUNTED": 5}),
+        (bumps, (), {"count": 0, "one": 1, "return": 2}),
+        (matches, ((1, 2),), {"total": 3}),
+        (matches, (0,), {"total": 0}),
+        (overrides, (0,), {"text": "caught", "last": 0, "return": "caught"}),
+        (overrides, (2,), {"last": 2}),
+        (opens, (), {"first": None, "second": None, "both": "ab"}),
+        (deletes, (1,), {"y": 2, "z": 2}),
+        (holds, (), {"box": None, "box.items": {"k": 2}, "return": {"k": 2}}),
+    ],
+)
+def test_copy_does_what_the_function_does(function, args, expected):
+    record = explain(function, *args)
+    assert record.value == function(*args)
+    found = {name: record[name] for step in record for name in step.names}
+    assert list(found) == list(expected)
+    assert all(found[name] == value for name, value in expected.items() if value is not None)
+
+
+def test_decorators_of_every_kind_hold_the_copy():
+    class Twice:
+        def __init__(self, function):
+            functools.update_wrapper(self, function)
+            self.function = function
+
+        def __call__(self, x):
+            return 2 * self.function(x)
+
+    def outermost(function):  # names the innermost function, calls the wrapper next to it
+        def wrapper(x):
+            return function(x)
+
+        wrapper.__wrapped__ = function.__wrapped__
+        return wrapper
+
+    def next_to_it(function):
+        @functools.wraps(function)
+        def wrapper(x):
+            assert function.unit == "m" and not hasattr(function, "__wrapped__")
+            return function(x) + function(10 * x)  # the first call is recorded
+
+        return wrapper
+
+    def reader(x):
+        y = x + 1
+        return y
+
+    reader.unit = "m"
+    record = explain(outermost(next_to_it(reader)), 1)
+    assert [step.value for step in record] == [2] and record.value == 13
+    assert explain(Twice(reader), 1)["y"] == 2 and explain(Twice(reader), 1).value == 4
+    with pytest.raises(TypeError, match="whose decorator did not run"):  # rather than a record of nothing
+        explain(outermost(Twice(reader)), 1)
+
+
 def test_notebook_cell_without_a_file_is_traced():
     source = "def cell(x):\n    y = x + 1  # next\n    return y * 2\n"
     record = explain(make_function(source, "cell"), 1)
@@ -502,6 +642,10 @@ def test_reloaded_module_is_read_again(tmp_path, monkeypatch):
     file.write_text("def f(x):\n    y = x + 1  # one more\n    return y\n")
     module = importlib.import_module(file.stem)
     assert explain(module.f, 1).steps[0].meaning == "one more"
+    for text in ("def f(x):\n    y = x + 2  # one more\n    return y\n", "\n\ndef f(x):\n    return x\n"):
+        file.write_text(text)
+        with pytest.raises(TypeError, match="Received f, wh.* reload its module"):
+            explain(module.f, 1)
     file.write_text("\n\ndef f(x):\n    y = x + 20  # twenty more\n    return y\n")
     step = explain(importlib.reload(module).f, 1).steps[0]
     assert (step.meaning, step.value, step.line) == ("twenty more", 21, 4)
@@ -564,17 +708,31 @@ def test_function_without_source_is_refused():
 
 
 def test_wrapper_that_never_runs_the_function_is_refused():
+    def replacing(function):
+        return functools.wraps(function)(lambda x: 7)
+
+    @replacing
+    def replaced(x):
+        y = x + 1
+        return y
+
+    with pytest.raises(TypeError, match=r"whose decorator did not run .* Explain replaced.__wrapped__"):
+        explain(replaced, 1)
+    assert explain(replaced.__wrapped__, 1)["y"] == 2
+
+
+def test_cached_function_is_recorded_each_time():
     @functools.lru_cache
     def cached(x):
         y = x + 1
         return y
 
-    assert explain(cached, 1)["y"] == 2
-    with pytest.raises(TypeError, match=r"whose decorator did not run .* Explain cached.__wrapped__"):
-        explain(cached, 1)
+    assert explain(cached, 1)["y"] == 2 == explain(cached, 1)["y"] and cached.cache_info().currsize == 0
 
 
-@pytest.mark.parametrize("options", [{"depth": -1}, {"depth": 1.5}, {"digits": 0}, {"digits": True}])
+@pytest.mark.parametrize(
+    "options", [{"depth": -1}, {"depth": 1.5}, {"digits": 0}, {"digits": True}, {"rows": [-1]}, {"rows": "3"}]
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match="Received .*; expected a whole number of at least"):
         explain(huber, Y_TRUE, Y_PRED, **options)
@@ -591,6 +749,12 @@ def test_exception_passes_through_with_a_note():
 
     with pytest.raises(ZeroDivisionError) as caught:
         explain(breaks, 1)
+    last = caught.traceback[-1]
+    assert (last.path, last.lineno, last.name) == (
+        Path(__file__),
+        breaks.__code__.co_firstlineno + 1,
+        "breaks",
+    )
     line = breaks.__code__.co_firstlineno + 1
     assert caught.value.__notes__ == [f"explain: breaks stopped after line {line}: y = x + 1"]
 
@@ -663,36 +827,31 @@ def test_exception_caught_inside_is_no_end():
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_earlier_tracer_is_put_back(fails):
-    events = []
-
-    def tracer(frame, event, arg):
-        events.append(frame.f_code.co_name)
-        return None
+def test_debugger_and_coverage_go_on_undisturbed(fails):
+    def tracer(frame, event, _):
+        if frame.f_code.co_filename == __file__:
+            lines.append((frame.f_code.co_name, frame.f_lineno))
+        return tracer
 
     def reader(x):
         y = 1 / x
         return y
 
-    before = sys.gettrace()
-    sys.settrace(tracer)
-    try:
-        if fails:
-            with pytest.raises(ZeroDivisionError):
-                explain(reader, 0)
-        else:
-            explain(reader, 1)
-        after = sys.gettrace()
-    finally:
-        sys.settrace(before)
-    assert after is tracer
-    assert "explain" in events and "reader" not in events
+    def run(call):
+        lines.clear()
+        sys.settrace(tracer)
+        try:
+            call(reader, 0 if fails else 1)
+        except ZeroDivisionError:
+            pass
+        finally:
+            after = sys.gettrace()
+            sys.settrace(before)
+        assert after is tracer
+        return [line for line in dict.fromkeys(lines) if line[0] == "reader"]
 
-
-def test_no_tracer_stays_behind():
-    before = sys.gettrace()
-    explain(huber, Y_TRUE, Y_PRED)
-    assert sys.gettrace() is before
+    before, lines = sys.gettrace(), []
+    assert run(explain) == run(lambda function, x: function(x)), "the lines that ran, as without explain"
 
 
 def test_explain_within_explain():
@@ -712,12 +871,26 @@ def test_threads_do_not_mix():
         return total
 
     found = {}
+    source = (
+        "def f(x):\n" + "".join(f"    y{k} = x + {k} * (x - x)\n" for k in range(100)) + "    return y99\n"
+    )
+
+    functions = {x: [make_function(f"{source}# {k} {x}\n", "f") for k in range(8)] for x in range(6)}
+
+    class Garbage:
+        def __del__(self):  # collected while another thread parses, it lets that thread's turn end
+            sum(range(50))
 
     def work(x):
+        for function in functions[x]:  # each is parsed here
+            cycle = Garbage()
+            cycle.itself = cycle
+            del cycle
+            assert explain(function, x).value == x
         found[x] = explain(slow, x)["total"]
 
     turn = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)  # threads take turns often, so that what they share shows
+    sys.setswitchinterval(1e-6)  # threads take turns often, so that what they share shows
     try:
         threads = [threading.Thread(target=work, args=(x,)) for x in range(6)]
         for thread in threads:
@@ -807,6 +980,27 @@ def test_nested_calls_in_text_and_html():
     assert "<details>" not in explain(toy(), 8.0, depth=0)._repr_html_()
 
 
+def helper_of_the_reader(y_true, y_pred, loss):
+    try:
+        return loss(y_true, y_pred).mean()
+    except ValueError:
+        return None
+
+
+def test_calls_behind_a_helper_an_object_or_a_comprehension_are_opened():
+    lossbook = pytest.importorskip("lossbook")
+
+    def reader(y_true, y_pred):
+        helped = helper_of_the_reader(y_true, y_pred, lossbook.mse)
+        failed = helper_of_the_reader(y_true, y_pred[:1], lossbook.mse)
+        called = lossbook.MeanSquaredError()(y_true, y_pred)
+        listed = [lossbook.mse(y_true, y_pred) for _ in range(2)]
+        return listed
+
+    calls = [[call.name for call in step.calls] for step in explain(reader, Y_TRUE, Y_PRED)]
+    assert calls == [["mean_squared_error"], [], ["mean_squared_error"], ["mean_squared_error"] * 2]
+
+
 def test_functions_of_other_modules_are_not_opened():
     reader = make_function(TOY, "toy", module="lossbooks.toy")
     assert not any(step.calls for step in explain(reader, 8.0))
@@ -838,13 +1032,15 @@ def test_loss_object_goes_on_to_the_number_it_gives(position, weights, mask):
     expected = loss(Y_TRUE, Y_PRED, sample_weight=weights, mask=mask)
     record = explain(loss, Y_TRUE, Y_PRED, sample_weight=weights, mask=mask)
     np.testing.assert_array_equal(record.value, expected)
-    np.testing.assert_array_equal(record.steps[-1].value, expected)
+    if loss.dtype != np.float16:  # computed in float32, and rounded at the end
+        np.testing.assert_array_equal(record.steps[-1].value, expected)
     assert np.asarray(record.value).dtype == np.asarray(expected).dtype
-    assert record.stages[0].title == "huber: one value per sample"
+    counts = "" if weights is None and mask is None else " that counts"
+    assert record.stages[0].title == f"huber: one value per sample{counts}"
     assert record.stages[1].title.startswith(f"{loss.reduction or 'none'}: weights, ")
     if loss.dtype is not None:
-        assert record["y_pred"].dtype == loss.dtype
-        assert record.stages[0].value.dtype == loss.dtype
+        assert record.stages[0].inputs[1].value.dtype == loss.dtype
+        assert record["y_pred"].dtype == record.stages[0].value.dtype == np.float32
 
 
 def test_every_loss_of_the_catalogue_explains_itself():
@@ -912,7 +1108,128 @@ def test_mask_that_the_loss_makes_reaches_the_reduction():
     np.testing.assert_array_equal(given["mask"], [True, False, True])
 
 
+def test_plain_reduction_is_one_line_and_its_steps_are_kept():
+    lossbook = pytest.importorskip("lossbook")
+    lines = {
+        "sum_over_batch_size": "sum_over_batch_size: mean of the 3 values = 1.20833  float64",
+        "sum": "sum: sum of the 3 values = 3.625  float64",
+        None: "none: the 3 values as they are",
+    }
+    for reduction, line in lines.items():
+        record = explain(lossbook.Huber(reduction=reduction), Y_TRUE, Y_PRED)
+        assert str(record).split("\n\n")[1] == record.to_markdown().split("\n\n")[-1] == line
+        assert f"<details><summary>{line}</summary>" in record.to_html() and record.stages[1].steps
+    weighed = explain(lossbook.Huber(), Y_TRUE, Y_PRED, sample_weight=[1, 2, 3])
+    assert "what each value" in str(weighed) and "<details><summary>sum" not in weighed.to_html()
+
+
+def test_losses_of_keras_are_traced_to_the_number_they_give():
+    pytest.importorskip("tensorflow")
+    from lossbook import keras, tf
+
+    class Mine(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            error = keras.ops.abs(y_pred - y_true)  # how far
+            return keras.ops.mean(error**1.5, axis=-1)
+
+    def function(y_true, y_pred):
+        error = tf.subtract(y_pred, y_true)  # a tensor
+        return keras.ops.mean(error, axis=-1)
+
+    masked = tf.constant(Y_PRED)
+    masked._keras_mask = tf.constant([True, False, True])
+    for loss, y_pred, weights in [
+        (Mine(), Y_PRED, None),
+        (Mine(reduction="sum"), Y_PRED, [1.0, 2.0, 0.0]),
+        (Mine(), masked, None),
+        (keras.losses.Huber(delta=2.0), Y_PRED, None),
+        (keras.losses.MeanSquaredError(reduction="none"), Y_PRED, None),
+    ]:
+        record = explain(loss, Y_TRUE, y_pred, sample_weight=weights)
+        np.testing.assert_array_equal(record.value, loss(Y_TRUE, y_pred, sample_weight=weights))
+        assert record["error"].dtype == np.float32 if "error" in record else True
+        assert ("mean of the 3 values" in str(record)) == (record.stages[1].summary.startswith("sum_over"))
+    flat, labels, column = keras.losses.BinaryCrossentropy(), np.ones(3), Y_PRED[:, :1] / 4
+    np.testing.assert_array_equal(explain(flat, labels, column).value, flat(labels, column))
+    np.testing.assert_array_equal(explain(function, Y_TRUE, Y_PRED)["error"], Y_PRED - Y_TRUE)
+    np.testing.assert_array_equal(explain(tf.function(function), Y_TRUE, Y_PRED)["error"], Y_PRED - Y_TRUE)
+
+
 # -------------------------------------------------------------------------------------- the writing
+
+
+def several(y_true, y_pred):
+    losses = {name: np.abs(y_pred[name] - y_true[name]) for name in y_true}  # one for each output
+    total = losses["price"].sum()  # in euros
+    return total
+
+
+def test_several_outputs_are_shown_one_by_one():
+    y_true = {"price": Y_TRUE[:, :1], "kinds": [Y_TRUE, 7]}
+    y_pred = {"price": Y_PRED[:, :1], "kinds": 3}
+
+    def read(outputs, pair):
+        price = outputs["price"]  # the first
+        return pair
+
+    record = explain(read, y_true, (Y_TRUE[0], Y_PRED[0]))
+    y_true["price"] = None
+    np.testing.assert_array_equal(record["outputs"]["price"], [[0.0], [1.0], [3.0]])
+    text, html, markdown = str(record), record.to_html(), record.to_markdown()
+    assert re.search(r"^outputs +price: \[0.0  1.0  3.0\]ᵀ  \(3, 1\) float64$", text, re.M)
+    assert re.search(r"^ +kinds: 0: \[\[0.0  0.0\]\n +\[1.0  2.0\]", text, re.M)
+    assert re.search(r"^return pair +0: \[0.0  0.0\]  \(2,\) float64\n +1: \[0.5  3.0\]", text, re.M)
+    shown = '<code class="array">[0.0  1.0  3.0]ᵀ</code> <small>(3, 1) float64</small>'
+    assert f"<div><code>price:</code> {shown}</div>" in html
+    assert "`price:` `[0.0  1.0  3.0]ᵀ` (3, 1) float64<br>`kinds:`" in markdown
+    record = explain(several, {"price": Y_TRUE}, {"price": Y_PRED})
+    np.testing.assert_array_equal(record["losses"]["price"], np.abs(Y_PRED - Y_TRUE))
+
+
+def test_rows_asked_for_are_shown_of_large_arrays():
+    def double(x):
+        twice = 2 * x  # doubled
+        part = twice[:5]  # a few
+        return part
+
+    for count in (100, 10_000):  # kept whole, and summarised at once
+        numbers = np.arange(2.0 * count).reshape(count, 2)
+        record = explain(double, numbers, rows=[3, 7])
+        text = str(record)
+        assert "row 3: [12.0  14.0]" in text and "row 7: [28.0  30.0]" in text and "first" not in text
+        assert "row 3: [12.0  14.0]" in record.to_html() and "row 3: [12.0  14.0]" in record.to_markdown()
+        assert "[16.0  18.0]" in text, "a small array is shown whole"
+        assert "first 0.0, 2.0" in str(explain(double, numbers))
+    assert "row 3" in str(explain(double, numbers, rows=3))
+    assert "row" not in str(explain(double, numbers, rows=[10_000]))
+
+
+def test_markdown_is_a_table_with_nothing_loose_in_it():
+    def reader(x):
+        """Doc.
+
+        Parameters
+        ----------
+        x : array
+            A | B.
+        """
+        y = x | 1  # either <b> or *b*
+        z = [k for k in "`|"]
+        return z
+
+    lines = explain(reader, np.arange(8).reshape(4, 2)).to_markdown().split("\n")
+    assert lines[0] == "**`reader(x)`**" and lines[2:4] == [
+        "| step | what it means | value |",
+        "| --- | --- | --- |",
+    ]
+    assert [len(re.findall(r"(?<!\\)\|", line)) for line in lines[2:]] == [4] * 5
+    assert lines[4].startswith("| `x` | A \\| B | `[[0  1]`<br>` [2  3]`<br>")
+    assert lines[5].startswith("| `y = x \\| 1` | either \\<b\\> or \\*b\\* |")
+    deep = explain(toy(), 8.0, depth=2).to_markdown()
+    assert "| ↳ helper(x) |" in deep and "| `        half = x / 2` | halved | `4.0` |" in deep
+
+
+# -------------------------------------------------------------------------------------- the bytes
 
 
 def risky(x):
@@ -946,7 +1263,7 @@ def test_style_names_no_colour_of_its_own_and_touches_nothing_else():
     rules = re.sub(r"</?style>", "", render.STYLE)
     names = r"(?<!-)\b(black|white|gr[ae]y|red|blue|green)\b(?!-)"
     assert not re.search(rf"#[0-9a-fA-F]{{3,8}}\b|rgba?\(|hsla?\(|{names}", rules)
-    for selectors in re.findall(r"([^{}]+)\{", rules):
+    for selectors in re.findall(r"([^{}]+)\{", re.sub(r"@container[^{]*\{", "", rules)):
         for selector in selectors.split(","):
             assert ".lossbook.lossbook" in selector
     assert "--pst-color-border" in rules and "--jp-border-color2" in rules and "currentColor" in rules
@@ -1012,8 +1329,15 @@ def test_array_left_alone_by_its_checks_is_not_shown_twice():
 
     assert str(explain(reader, Y_TRUE)).count("4.0]") == 1
     assert "as given" in str(explain(reader, Y_TRUE)) and "as given" in explain(reader, Y_TRUE)._repr_html_()
-    assert "as given" not in str(explain(reader, Y_TRUE.tolist()))
+    assert "as given, now (3, 2) float64" in str(explain(reader, Y_TRUE.tolist()))
+    assert "as given" not in str(explain(reader, [["1.0"], ["2.0"]]))
     assert "as given" not in str(explain(reader, 1.5))
+
+    def changes(x):
+        x = x + 1.0
+        return x
+
+    assert "as given" not in str(explain(changes, Y_TRUE))
 
 
 def test_digits():
@@ -1023,8 +1347,10 @@ def test_digits():
 
     assert "0.333333\n" in str(explain(third, 1.0)) + "\n"
     assert "0.33333333333" in str(explain(third, 1.0, digits=11))
-    assert "0.33 " not in explain(third, 1.0).text(digits=2) and "0.33" in explain(third, 1.0).text(digits=2)
-    assert "<code>0.33</code>" in explain(third, 1.0).html(digits=2)
+    assert "0.33 " not in explain(third, 1.0).to_text(digits=2) and "0.33" in explain(third, 1.0).to_text(
+        digits=2
+    )
+    assert "<code>0.33</code>" in explain(third, 1.0).to_html(digits=2)
 
 
 def test_array_likes_are_copied_as_arrays():
@@ -1093,6 +1419,9 @@ def test_format_number_refuses_what_is_no_number(wrong):
         (np.array([[True, False]]), "[[True  False]]"),
         (np.array([["a", "b"]]), "[['a'  'b']]"),
         (np.array([[1e-7, 0.5], [0.25, 10.0]]), "[[1e-07   0.5]\n [0.25   10.0]]"),
+        (np.array([[1.0], [2.5]]), "[1.0  2.5]ᵀ"),
+        (np.zeros((9, 1)), "min 0.0, mean 0.0, max 0.0\nfirst 0.0, 0.0, 0.0, 0.0, …"),
+        (np.zeros((1, 1)), "[[0.0]]"),
         (np.zeros((2, 1, 2)), "[[[0.0  0.0]]\n [[0.0  0.0]]]"),
         (np.zeros((0, 3)), "[]"),
         (np.array(3), "3"),
@@ -1178,4 +1507,6 @@ def test_parameters_left_at_their_defaults_share_one_line():
         ("name", True),
     ]
     assert "factor" in str(changed).splitlines()[5]
-    assert "by default" in changed.html() and "by default" not in explain(scaled, 1.0, 2.0, 3.0, 0).html()
+    assert (
+        "by default" in changed.to_html() and "by default" not in explain(scaled, 1.0, 2.0, 3.0, 0).to_html()
+    )

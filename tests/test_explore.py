@@ -8,7 +8,8 @@ import pytest
 import vl_convert
 
 import lossbook
-from lossbook.tools.explore import MIME, MOST_BYTES, Moving, descend, explore, explore_reduction, slider
+from lossbook.book.charts import descend, explore_reduction
+from lossbook.tools.explore import MIME, MOST_BYTES, Moving, explore, slider
 from lossbook.tools.numeric import jumps, loss_and_slope_at, numeric_gradient
 from lossbook.tools.show import formula, source
 

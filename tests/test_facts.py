@@ -5,8 +5,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from cases import fill
-from claims import claim_of, column, shares, weighted_median
+from cases import claim_of, column, fill, shares, weighted_median
 
 import lossbook
 from lossbook import CATALOGUE
@@ -175,6 +174,9 @@ CONSTANTS = {
     "the more frequent side, -1 or 1": lambda c: np.sign(c.y_true.sum(axis=0)),
     "the mean of the labels -1 and 1": lambda c: (2 * c.y_true - 1).mean(axis=0),
     "a lead of 1 for the class that more than half have; without one, no lead": lead,
+    "the quantile of that share": lambda c: np.quantile(
+        c.y_true, c.settings["quantile"], method="inverted_cdf", keepdims=True
+    )[0],
     "1 everywhere": lambda c: np.ones(1),
     "the sum of the targets' unit vectors, at any length": lambda c: unit(c.y_true).sum(axis=0),
     "none: each class wants a place of its own": lambda c: np.eye(3)[c.y_true],

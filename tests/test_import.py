@@ -10,13 +10,14 @@ TOOLS = [
     "lossbook.tools.render",
 ]
 HEAVY = ["matplotlib", "altair", "tensorflow", "keras", "tokenize", "concurrent.futures", *TOOLS]
+HEAVY += ["tf_keras", "torch", "jax", "pandas", "IPython", "ml_dtypes"]
 
 
 def run(code):
     """Run code in a fresh Python and return what it printed."""
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.strip()
 
 
 def test_import_loads_nothing_but_numpy_and_the_losses():

@@ -73,6 +73,7 @@ def cells_of(kind):
     ]
 
 
+@pytest.mark.slow
 @needs_browser
 def test_a_chapter_works_in_jupyterlab(page):
     notebook = page.locator(".jp-Notebook")

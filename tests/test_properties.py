@@ -1,19 +1,30 @@
 """What must hold for every loss, on random cases: agreement with Keras, true slopes, weights, order, minima."""
 
+import contextlib
+
 import numpy as np
 import pytest
-from cases import BATCHES, NUMBERED, Case, cases, fill, spread, summed_axes
-from claims import CLAIMS, claim_of
+from cases import FROM_LOGITS, KERAS_HAS, LOSSES, claim_of, fill
 from hypothesis import assume
 from hypothesis import strategies as st
-from oracles import EXACT, KERAS_ERRS, ask_keras, ask_keras_function, assert_close, slope_by_differences
-from random_cases import random_cases
+from oracles import (
+    EXACT,
+    KERAS_ERRS,
+    ask_digits,
+    ask_keras,
+    ask_keras_function,
+    assert_close,
+    coefficients,
+    slope_by_differences,
+)
+from random_cases import KINDS, Case, cases, random_cases, summed_axes
 
 from lossbook import CATALOGUE
 from lossbook.losses.focal import power_slope
 from lossbook.losses.probability import sigmoid, softmax
 
 each_loss = pytest.mark.parametrize("name", CATALOGUE)
+each_of_keras = pytest.mark.parametrize("name", KERAS_HAS)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -25,6 +36,8 @@ def agrees_with_keras(case, answer=None):
     their_value, their_slope = ask_keras(case) if answer is None else answer
     value, slope = case.value_and_gradient()
     assert value.dtype == slope.dtype == case.y_pred.dtype
+    alone = case.loss(case.y_true, case.y_pred, case.sample_weight, case.mask)
+    np.testing.assert_array_equal(alone, value)
     tolerance = max(EXACT[case.y_pred.dtype.name], KERAS_ERRS.get(case.name, 0))
     assert_close(value, their_value, tolerance)
     assert_close(slope, their_slope, tolerance)
@@ -59,13 +72,13 @@ def measure_slope(case):
     return slope_by_differences(total, case.y_pred)
 
 
-@each_loss
+@each_of_keras
 @random_cases(40, data=st.data())
 def test_value_and_gradient_equal_those_of_keras(name, data):
     agrees_with_keras(data.draw(cases(name)))
 
 
-@each_loss
+@each_of_keras
 @random_cases(20, data=st.data())
 def test_functions_equal_those_of_keras(name, data):
     function_agrees_with_keras(data.draw(cases(name)))
@@ -84,33 +97,26 @@ def test_circle_with_references_equals_that_of_keras(case, seed):
     function_agrees_with_keras(case, **references_of(case, seed))
 
 
-def on_the_clips(name):
-    """Return cases whose only prediction lies exactly on a clip, in float32, where Keras's is the same number."""
-    low, high = np.float32(1e-7), np.float32(1 - 1e-7)
-    far = np.float32(1.0)
-    places = {
-        "mean_squared_logarithmic_error": [([1], [low])],
-        "binary_crossentropy": [([1], [low]), ([0], [high])],
-        "binary_focal_crossentropy": [([1], [low]), ([0], [high])],
-        "sparse_categorical_crossentropy": [(0, [low, far]), (0, [high, far])],
-        "categorical_crossentropy": [([1, 0], [low, high]), ([0, 1], [low, high])],
-        "categorical_focal_crossentropy": [([1, 0], [low, high]), ([0, 1], [low, high])],
-        "kl_divergence": [([0.5], [low]), ([0.5], [far])],
-        "cosine_similarity": [([1, 1], [low, 0])],
-    }
-    settings = {key: one.default for key, one in CATALOGUE[name].parameters.items()}
-    if name == "categorical_focal_crossentropy":
-        settings["gamma"] = 0.0  # with focus the slope near 1 is too small to tell from none
-    for y_true, y_pred in places.get(name, []):
-        labels = np.array([y_true], dtype="int64" if np.ndim(y_true) == 0 else "float32")
-        yield Case(name, settings, labels, np.array([y_pred], dtype="float32"))
+def on_the_edges(name):
+    """Return the data of a loss's record that lie on kinks and clips, in float32, where Keras's are the same."""
+    usual = {key: one.default for key, one in CATALOGUE[name].parameters.items()}
+    for y_true, y_pred, settings in LOSSES[name].edges:
+        labels = np.asarray(y_true) if isinstance(y_true[0], int) else np.asarray(y_true, "float32")
+        kept = {
+            key: one for key, one in {**usual, **settings}.items() if key in CATALOGUE[name].cls().parameters
+        }
+        yield Case(name, kept, labels, np.asarray(y_pred, "float32"))
 
 
 @pytest.mark.parametrize(
-    "case", [case for name in CATALOGUE for case in on_the_clips(name)], ids=lambda case: case.name
+    "case", [case for name in KERAS_HAS for case in on_the_edges(name)], ids=lambda case: case.name
 )
-def test_slope_on_a_clip_is_that_of_tensorflow(case):
+def test_slope_on_kinks_and_clips_is_that_of_tensorflow(case):
     agrees_with_keras(case)
+    wide = case.changed(y_pred=case.y_pred.astype(float), y_true=case.y_true.astype(case.y_true.dtype))
+    lies_on_a_clip = np.isin(case.y_pred, [np.float32(1e-7), np.float32(1 - 1e-7)]).any()
+    if not lies_on_a_clip:  # which float64 knows in more digits
+        function_agrees_with_keras(wide.widened())
 
 
 def slope_of_a_power_at_0():
@@ -139,29 +145,17 @@ def test_gradient_equals_central_differences(name, data):
 
 def weights_multiply(case):
     """Assert that every reduction is the one its name says, from the values of the function form."""
-    values = case.values.astype(float)
-    weights = (
-        np.ones(values.shape) if case.sample_weight is None else spread(case.sample_weight, values.shape)
-    )
-    valid = np.ones(values.shape, bool) if case.mask is None else spread(case.mask, values.shape)
-    if case.spec.mask is not None:
-        own = case.spec.mask(case.values, case.y_true, case.y_pred, **case.settings)
-        valid = valid if own is None else valid & own
-    weighted = np.where(valid, weights * values, 0.0)
-    divisor = {"sum": 1.0, "mean_with_sample_weight": np.sum(weights * valid)}.get(
-        case.reduction, valid.sum()
-    )
-    expected = weighted.sum() / divisor if divisor else 0.0
-    if case.reduction in ("none", None):
-        expected = weighted
+    expected = coefficients(case, case.values) * case.values.astype(float)
+    apart = case.reduction in ("none", None)
     result = case.loss(case.y_true, case.y_pred, case.sample_weight, case.mask)
-    assert_close(result, expected, EXACT[case.y_pred.dtype.name])
+    assert_close(result, expected if apart else expected.sum(), EXACT[case.y_pred.dtype.name])
 
 
 def gradient_is_linear_in_the_weights(case):
     """Assert that weights of twice the size give twice the slope, and two sets of weights the sum of theirs."""
     total = case.changed(reduction="sum")
-    first, second = case.sample_weight, np.flip(case.sample_weight)
+    first = case.sample_weight + 0.1  # what weighs 0 is not looked at: hinge may then read labels otherwise
+    second = np.flip(first)
     slopes = [
         total.changed(sample_weight=weights).value_and_gradient()[1]
         for weights in (first, second, first + second, 2 * first)
@@ -193,11 +187,11 @@ def order_does_not_matter(case, seed):
     """Assert that samples in another order have the same values and slopes, in that order."""
     summed = summed_axes(case.name, case.y_pred.ndim, case.settings)
     kept = [axis for axis in range(case.y_pred.ndim) if axis not in summed]
-    axis = 0 if case.name in BATCHES or not kept else kept[0]
+    axis = 0 if LOSSES[case.name].axes or not kept else kept[0]
     order = np.random.default_rng(seed).permutation(case.y_pred.shape[axis])
 
     moved = case.changed(
-        y_true=np.take(case.y_true, order, 0 if case.name in NUMBERED else axis),
+        y_true=np.take(case.y_true, order, 0 if LOSSES[case.name].numbered else axis),
         y_pred=np.take(case.y_pred, order, axis),
         reduction="sum",
         sample_weight=None,
@@ -239,13 +233,7 @@ def test_no_prediction_beats_the_claimed_minimiser(name, seed):
     is_lowest(claim_of(name, rng), rng)
 
 
-def test_every_loss_has_a_claim():
-    assert list(CLAIMS) == list(CATALOGUE)
-
-
 # --- logits and probabilities ----------------------------------------------------------------
-
-FROM_LOGITS = [name for name, spec in CATALOGUE.items() if "from_logits" in spec.parameters]
 
 
 def logits_cost_their_probabilities(case):
@@ -272,3 +260,82 @@ def test_logits_cost_what_their_probabilities_cost(name, data):
         name, np.random.default_rng(data.draw(seeds)), case.y_pred.shape, settings, calm=True
     )
     logits_cost_their_probabilities(case.changed(settings=settings, y_true=y_true, y_pred=y_pred))
+
+
+# --- every type, infinite scores: Keras, and 100 digits where the two differ ------------------------
+
+
+def is_right(case, ask=ask_keras):
+    """Assert that value and slope are Keras's or, where Keras has others or none, those of 100 digits.
+
+    The rules: 16-bit types are computed in float32, the value comes back in float32, the slope in the
+    type of `y_pred`; lists and integers are computed in float64.
+    """
+    value, slope = case.value_and_gradient()
+    assert value.dtype == case.computed
+    assert slope.dtype == (case.computed if case.kind in ("int", "list") else case.y_pred.dtype)
+    tolerance = max(EXACT[case.computed], KERAS_ERRS.get(case.name, 0))
+    rounding = max(tolerance, {"float16": 2**-11, "bfloat16": 2**-8}.get(case.kind, 0))
+
+    def assert_both(expected, expected_slope):
+        assert_close(value, expected, tolerance)
+        with np.errstate(over="ignore"):
+            assert_close(slope, expected_slope.astype(slope.dtype), rounding)
+
+    if case.name in KERAS_HAS and ask is ask_keras:
+        with contextlib.suppress(AssertionError):
+            return assert_both(*ask_keras(case))
+    assert_both(*ask_digits(case))
+
+
+@each_loss
+@random_cases(25, data=st.data())
+def test_every_type_is_computed_as_the_rules_say(name, data):
+    calm = name not in KERAS_HAS  # only Keras says which slope to take at a kink
+    is_right(data.draw(cases(name, calm=calm, kinds=KINDS)))
+
+
+@each_loss
+@random_cases(8, data=st.data())
+def test_numbers_of_100_digits_and_lossbook_agree(name, data):
+    case = data.draw(cases(name, calm=True))
+    is_right(case, ask=ask_digits)
+
+
+def with_infinite_scores(case, rng):
+    """Return the case with scores that rule a class out, or in; and with ±10 000 and ±20 000 in their place."""
+    axis = case.settings.get("axis", -1)
+    if case.name.startswith("binary"):
+        places, sign = rng.random(case.y_pred.shape) < 0.3, rng.choice([-1, 1], case.y_pred.shape)
+    else:  # one score of each row stays as it is
+        stays = np.argmax(rng.random(case.y_pred.shape), axis=axis)
+        places = rng.random(case.y_pred.shape) < 0.3
+        np.put_along_axis(places, np.expand_dims(stays, axis), False, axis)
+        sign = np.full(case.y_pred.shape, -1)
+        if rng.random() < 0.3:  # all of them but one a row, and that one infinite
+            places, sign = ~places & False, -sign
+            np.put_along_axis(places, np.expand_dims(stays, axis), True, axis)
+    return [
+        case.changed(y_pred=np.where(places, sign * far, case.y_pred).astype(case.y_pred.dtype))
+        for far in (np.inf, 1e4, 2e4)
+    ]
+
+
+@pytest.mark.parametrize("name", [*FROM_LOGITS, "ctc"])
+@random_cases(25, data=st.data(), seed=seeds)
+def test_infinite_scores_follow_the_limits(name, data, seed):
+    case = data.draw(cases(name)).changed(sample_weight=None, mask=None)
+    if name in FROM_LOGITS:
+        settings = {**case.settings, "from_logits": True}
+        assume(name.startswith("binary") or case.y_pred.shape[settings["axis"]] > 1)
+        y_true, y_pred = fill(name, np.random.default_rng(seed), case.y_pred.shape, settings, calm=True)
+        case = case.changed(settings=settings, y_true=y_true, y_pred=y_pred)
+    infinite, far, farther = with_infinite_scores(case, np.random.default_rng(seed))
+    expected, expected_slope = ask_digits(far)
+    expected = np.where(np.isclose(expected, ask_digits(farther)[0]), expected, np.inf)  # or it grows
+    with np.errstate(invalid="raise"):
+        value, slope = infinite.value_and_gradient()
+    tolerance = max(EXACT[case.computed], 1e-10)
+    assert_close(value, expected, tolerance)
+    if name != "ctc" or np.isfinite(expected).all():  # a label without a path has no slope
+        assert_close(slope, expected_slope, tolerance)

@@ -111,6 +111,7 @@ def edit(source, change):
     sync.twin(source).write_text(sync.as_text(notebook), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_untouched_pair_is_green(pair):
     assert sync.problems(pair) == []
     run = rerun(pair)
@@ -148,6 +149,7 @@ def delete_error(cells):
     cells[2].outputs = []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [(change_printed, change_shown, change_error), (delete_printed, delete_shown, delete_error)],
@@ -162,6 +164,7 @@ def test_a_changed_output_is_red(pair, changes):
     assert "3 failed" in run.stdout and "passed" not in run.stdout
 
 
+@pytest.mark.slow
 def test_numbers_are_compared_by_the_rule_of_agreement(tmp_path):
     """Of two cells one is stored as its neighbour in float32, the other ten units further."""
     source = tmp_path / "neighbours.md"
@@ -179,6 +182,7 @@ def test_numbers_are_compared_by_the_rule_of_agreement(tmp_path):
     assert "stdout: '0.2554106' is stored, '0.25541046' was computed" in run.stdout
 
 
+@pytest.mark.slow
 def test_a_changed_figure_is_red(tmp_path):
     """nbval itself compares no PNG; conftest.py makes it."""
     source = tmp_path / "figures.md"

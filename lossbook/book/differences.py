@@ -555,6 +555,11 @@ def the_pull_never_fades_slope(losses):
     """The smallest miss pulls as hard as the largest."""
     return slope(losses.MeanAbsoluteError(reduction="sum"), float32([[0], [0]]), float32([[1e-3], [1000]]))
 
+@difference("quantile", "names", keras="AttributeError", tf_keras="AttributeError", ours=1.8)
+def no_quantile_loss(losses):
+    """Neither has the quantile loss, though both have the absolute error it generalizes."""
+    return losses.Quantile(0.9)(float32([[5]]), float32([[3]]))
+
 @difference("mean_absolute_percentage_error", "value", keras=1e9)
 def a_target_of_0(losses):
     """Division by 1e-7: a miss of 1 costs a thousand million percent."""

@@ -44,6 +44,10 @@ class Facts:
     proof: str
 
 
+def _without_type(parameter):
+    return str(parameter.replace(annotation=parameter.empty)).replace(" = ", "=")
+
+
 def card(spec, facts):
     """Write all about one loss as Markdown, with formulas between dollar signs.
 
@@ -66,7 +70,7 @@ def card(spec, facts):
     >>> print(card(CATALOGUE["dice"], FACTS["dice"]).splitlines()[0])
     > **[Dice](../losses/dice.md)** · `dice(y_true, y_pred, axis=None)`
     """
-    signature = ", ".join(["y_true, y_pred", *(str(p) for p in spec.parameters.values())])
+    signature = ", ".join(["y_true, y_pred", *(_without_type(p) for p in spec.parameters.values())])
     lines = [
         f"**[{spec.cls.__name__}](../losses/{spec.name}.md)** · `{spec.name}({signature})`",
         _display(spec.formula),
@@ -117,6 +121,15 @@ FACTS = {
         output=_LINEAR,
         trap="The pull never fades: the smallest miss pulls as hard as the largest.",
         proof="the_pull_never_fades_slope",
+    ),
+    "quantile": Facts(
+        low="0",
+        high="inf",
+        minimiser="the quantile of that share",
+        labels=_NUMBERS,
+        output=_LINEAR,
+        trap="Keras has no such loss: it takes three lines of keras.ops.",
+        proof="no_quantile_loss",
     ),
     "mean_absolute_percentage_error": Facts(
         low="0",

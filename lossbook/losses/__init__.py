@@ -3,6 +3,9 @@
 # The order of the chapters is that of the catalogue.
 # isort: off
 from lossbook.losses.regression import (
+    Quantile,
+    quantile,
+    quantile_gradient,
     Huber,
     LogCosh,
     MeanAbsoluteError,
@@ -86,6 +89,7 @@ from lossbook.losses.sequence import (
 # isort: on
 
 # The short names Keras knows them by.
+pinball = pinball_loss = quantile
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
 mape = MAPE = mean_absolute_percentage_error
@@ -96,6 +100,11 @@ bce = BCE = binary_crossentropy
 kld = KLD = kullback_leibler_divergence = kl_divergence
 
 __all__ = [
+    "Quantile",
+    "pinball",
+    "pinball_loss",
+    "quantile",
+    "quantile_gradient",
     "BCE",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",

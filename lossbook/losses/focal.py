@@ -1,17 +1,23 @@
 """Losses that look away from what is already right: the focal cross-entropies."""
 
-import numpy as np
+from collections.abc import Sequence
 
-from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of, sum_of
 from lossbook.base import Loss
 from lossbook.checks import check_between, check_flag, check_not_below_zero, check_weights
 from lossbook.losses.probability import (
     check_not_negative,
     check_row_sums,
     laid_along,
+    log_of,
     log_softmax,
+    rest_of,
     sigmoid,
     softmax_and_rest,
+    weighed,
 )
 from lossbook.registry import gradient_of, loss
 
@@ -49,7 +55,8 @@ def power_slope(base, exponent):
     base : numpy.ndarray
         Any shape.
     exponent : float
-        0 or more. Below 1, the slope at a base of 0 would be infinite.
+        0 or more. Below 1, the slope at a base of 0 would be infinite, and that nearer to 0
+        than the type's smallest normal number may be.
 
     Returns
     -------
@@ -61,10 +68,22 @@ def power_slope(base, exponent):
     >>> power_slope(np.array([0.0, 3.0]), 2.0), power_slope(np.array([0.0, 4.0]), 0.5)
     (array([0., 6.]), array([0.  , 0.25]))
     """
-    endless = (base == 0) & (exponent < 1)  # where the slope has no bound
+    tiny = np.finfo(base.dtype).tiny  # below it digits are lost
+    endless = (np.abs(base) < tiny) & (exponent < 1)  # where the slope has no bound
     safe = np.where(endless, 1.0, base)  # any base whose power is finite
     slope = np.where(endless, 0.0, exponent * safe ** (exponent - 1.0))  # power rule
     return slope
+
+
+def ratio(part, whole):
+    """Return part / whole; 0 where the whole is 0.
+
+    Examples
+    --------
+    >>> ratio(np.array([1.0, 0.0]), np.array([4.0, 0.0]))
+    array([0.25, 0.  ])
+    """
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
 
 
 # --- binary focal cross-entropy -----------------------------------------------------------
@@ -79,15 +98,15 @@ def power_slope(base, exponent):
     splits="mean",
 )
 def binary_focal_crossentropy(
-    y_true,
-    y_pred,
-    apply_class_balancing=False,
-    alpha=0.25,
-    gamma=2.0,
-    from_logits=False,
-    label_smoothing=0.0,
-    axis=-1,
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge binary cross-entropy, times how wrong the prediction is to the power gamma.
 
     Parameters
@@ -96,7 +115,7 @@ def binary_focal_crossentropy(
         Labels 0 or 1, or probabilities between.
     y_pred : array_like, shape (..., D)
         Probabilities of a 1, held between 1e-7 and 1 - 1e-7 inside the logarithm; with
-        `from_logits`, log-odds.
+        `from_logits`, log-odds, infinite ones too.
     apply_class_balancing : bool
         Whether `alpha` counts at all.
     alpha : float
@@ -140,10 +159,10 @@ def binary_focal_crossentropy(
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     if from_logits:
         missed = target * sigmoid(-y_pred) + (1 - target) * sigmoid(y_pred)  # 0 is right
-        tail = log_one_plus(np.exp(-np.abs(y_pred)))  # at most log 2, never overflows
-        too_high = (1 - target) * np.maximum(y_pred, 0.0)  # counts where the label is 0
-        too_low = target * np.maximum(-y_pred, 0.0)  # counts where the label is 1
-        cost = too_high + too_low + tail  # cross-entropy, in nats
+        size = np.abs(y_pred)  # how far from even odds
+        tail = log_one_plus(np.exp(-size))  # at most log 2, never overflows
+        against = np.where(y_pred > 0, 1 - target, target)  # label of the other side
+        cost = weighed(against, size) + tail  # cross-entropy, in nats
     else:
         missed = target * (1 - y_pred) + (1 - target) * y_pred  # 0 is right, 1 is wrong
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
@@ -154,7 +173,8 @@ def binary_focal_crossentropy(
     focus = missed**gamma  # near 0 for what is already right
     balance = target * alpha + (1 - target) * (1 - alpha)  # weight of either label
     weight = balance if apply_class_balancing else 1.0  # alpha counts only on request
-    value = mean_of(weight * focus * cost, axis)  # one number per sample
+    price = weighed(weight * focus, cost)  # per number, in nats
+    value = mean_of(price, axis)  # one number per sample
     return value
 
 
@@ -165,15 +185,15 @@ def binary_focal_crossentropy(
     r"(1 - p_{ij})^{\gamma} \frac{\partial\, \mathrm{BCE}}{\partial \hat y_{ij}} \Bigr)",
 )
 def binary_focal_crossentropy_gradient(
-    y_true,
-    y_pred,
-    apply_class_balancing=False,
-    alpha=0.25,
-    gamma=2.0,
-    from_logits=False,
-    label_smoothing=0.0,
-    axis=-1,
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's binary focal cross-entropy.
 
     Parameters
@@ -215,25 +235,26 @@ def binary_focal_crossentropy_gradient(
         yes, no = sigmoid(y_pred), sigmoid(-y_pred)  # probabilities of 1 and 0
         missed = target * no + (1 - target) * yes  # 0 is right, 1 is wrong
         turn = (1 - 2 * target) * yes * no  # slope of what is missed
-        tail = log_one_plus(np.exp(-np.abs(y_pred)))  # at most log 2, never overflows
-        too_high = (1 - target) * np.maximum(y_pred, 0.0)  # counts where the label is 0
-        too_low = target * np.maximum(-y_pred, 0.0)  # counts where the label is 1
-        cost = too_high + too_low + tail  # cross-entropy, in nats
+        size = np.abs(y_pred)  # how far from even odds
+        tail = log_one_plus(np.exp(-size))  # at most log 2, never overflows
+        against = np.where(y_pred > 0, 1 - target, target)  # label of the other side
+        cost = weighed(against, size) + tail  # cross-entropy, in nats
         pull = (1 - target) * yes - target * no  # slope of the cross-entropy
+        focus = missed**gamma  # near 0 for what is already right
+        refocus = gamma * focus * ratio(turn, missed)  # its slope: power rule
     else:
         missed = target * (1 - y_pred) + (1 - target) * y_pred  # 0 is right, 1 is wrong
-        turn = 1 - 2 * target  # slope of what is missed
+        check_not_negative("probability of the wrong label", missed, gamma)
+        focus = missed**gamma  # near 0 for what is already right
+        refocus = power_slope(missed, gamma) * (1 - 2 * target)  # its slope: chain rule
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         clipped = (y_pred < EPSILON) | (y_pred > 1.0 - EPSILON)  # held: no slope there
         cost = -(target * np.log(probability) + (1 - target) * log_one_plus(-probability))  # in nats
         steepness = probability * (1.0 - probability)  # small near 0 and 1
         pull = np.where(clipped, 0.0, (probability - target) / steepness)  # its slope
-    check_not_negative("probability of the wrong label", missed, gamma)
-    focus = missed**gamma  # near 0 for what is already right
-    refocus = power_slope(missed, gamma) * turn  # slope of the focus
     balance = target * alpha + (1 - target) * (1 - alpha)  # weight of either label
     weight = balance if apply_class_balancing else 1.0  # alpha counts only on request
-    slope = weight * (refocus * cost + focus * pull) / count  # product rule
+    slope = weight * (weighed(refocus, cost) + focus * pull) / count  # product rule
     return slope
 
 
@@ -251,8 +272,14 @@ class BinaryFocalCrossentropy(Loss, function=binary_focal_crossentropy):
     splits="rows",
 )
 def categorical_focal_crossentropy(
-    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    alpha: float | Sequence[float] = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge categorical cross-entropy, times alpha and how wrong the sample is to the power gamma.
 
     Parameters
@@ -261,7 +288,7 @@ def categorical_focal_crossentropy(
         One-hot labels, or any probabilities of the K classes.
     y_pred : array_like, shape (..., K)
         Probabilities, scaled to sum to 1 and then held between 1e-7 and 1 - 1e-7;
-        with `from_logits`, scores.
+        with `from_logits`, scores; one of minus infinity rules its class out.
     alpha : float or list of float
         The weight of every class, or K weights. It always counts, also at a `gamma` of 0.
     gamma : float
@@ -304,16 +331,17 @@ def categorical_focal_crossentropy(
     if from_logits:
         log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
         missed = softmax_and_rest(y_pred, axis)[1]  # 1 - probability, exact near 0
+        surprise = weighed(weight * target, np.abs(log_probability))  # cross-entropy, in nats
     else:
-        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        total = sum_of(y_pred, axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
         share = y_pred / total  # scaled so that the row sums to 1
         probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite
-        log_probability = np.log(probability)  # 0 for certain, very negative for never
-        missed = 1.0 - probability  # 0 is right, 1 is wrong
+        log_probability = log_of(probability, share, axis)  # 0 for certain
+        missed = rest_of(probability, share, axis)  # 0 is right, 1 is wrong
+        surprise = -weight * target * log_probability  # cross-entropy, in nats
     focus = missed**gamma  # near 0 for what is already right
-    surprise = -target * log_probability  # cross-entropy, in nats
-    value = (weight * focus * surprise).sum(axis=axis)  # one number per sample
+    value = sum_of(focus * surprise, axis)  # one number per sample
     return value
 
 
@@ -327,8 +355,14 @@ def categorical_focal_crossentropy(
     r"\sum_m \hat p_{im} \frac{\partial \ell_i}{\partial \hat p_{im}} \Bigr)",
 )
 def categorical_focal_crossentropy_gradient(
-    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    alpha: float | Sequence[float] = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's categorical focal cross-entropy.
 
     Parameters
@@ -368,22 +402,24 @@ def categorical_focal_crossentropy_gradient(
     if from_logits:
         log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
         probability, missed = softmax_and_rest(y_pred, axis)  # together 1, exact near 0
-        defocus = power_slope(missed, gamma) * probability * log_probability  # of the focus
-        pull = weight * target * (defocus - missed**gamma)  # slope in log-probability
+        lean = ratio(weighed(probability, log_probability), missed)  # from -1 to 0
+        pull = weight * target * missed**gamma * (gamma * lean - 1.0)  # in log-probability
         others = pull.sum(axis=axis, keepdims=True) - pull  # of the other classes
         slope = pull * missed - probability * others  # slope in the scores, through softmax
     else:
-        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        total = sum_of(y_pred, axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
         share = y_pred / total  # scaled so that the row sums to 1
         probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         clipped = (share < EPSILON) | (share > 1.0 - EPSILON)  # held: no slope there
-        missed = 1.0 - probability  # 0 is right, 1 is wrong
-        defocus = power_slope(missed, gamma) * np.log(probability)  # of the focus
-        raw = weight * target * (defocus - missed**gamma / probability)  # product rule
+        log_probability = log_of(probability, share, axis)  # 0 for certain
+        missed = rest_of(probability, share, axis)  # 0 is right, 1 is wrong
+        lean = probability * log_probability / missed  # from -1 to 0
+        raw = weight * target * missed**gamma * (gamma * lean - 1.0) / probability  # product rule
         pull = np.where(clipped, 0.0, raw)  # slope in the scaled row
-        common = (pull * share).sum(axis=axis, keepdims=True)  # what the scaling takes back
-        slope = (pull - common) / total  # slope in the row as given
+        back = pull * share  # what the scaling takes back
+        others = back.sum(axis=axis, keepdims=True) - back  # for the other classes
+        slope = (pull * missed - others) / total  # slope in the row as given
     return slope
 
 

@@ -1,9 +1,11 @@
 """Losses for margins: scores that must be right by a distance."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import as_pair, mean_of
 from lossbook.base import Loss
+from lossbook.losses.probability import unless_nan
 from lossbook.registry import gradient_of, loss
 
 
@@ -76,7 +78,7 @@ def mixes_zeros(labels):
     splits="mean",
     inseparable=mixes_zeros,
 )
-def hinge(y_true, y_pred):
+def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a score the distance by which it misses its margin of 1, and nothing beyond.
 
     Parameters
@@ -118,7 +120,7 @@ def hinge(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = -\frac{y_{ij}}{D}"
     r"\quad (y_{ij}\,\hat y_{ij} \le 1, \text{ otherwise } 0)",
 )
-def hinge_gradient(y_true, y_pred):
+def hinge_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's hinge loss: the label's sign, until the margin is met.
 
     Parameters
@@ -146,7 +148,8 @@ def hinge_gradient(y_true, y_pred):
     side = signs_of(y_true)  # labels as -1 and +1
     margin = side * y_pred  # positive on the right side
     count = y_pred.shape[-1]  # numbers in a sample
-    slope = np.where(margin > 1.0, 0.0, -side / count)  # no pull beyond the margin
+    pull = np.where(margin > 1.0, 0.0, -side / count)  # none beyond the margin
+    slope = unless_nan(pull, margin)  # NaN is neither before nor beyond
     return slope
 
 
@@ -163,7 +166,7 @@ class Hinge(Loss, function=hinge):
     splits="mean",
     inseparable=mixes_zeros,
 )
-def squared_hinge(y_true, y_pred):
+def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a score the square of what it lacks to its margin of 1, and nothing beyond.
 
     Parameters
@@ -206,7 +209,7 @@ def squared_hinge(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
     r"-\frac{2\,y_{ij} \max(1 - y_{ij}\,\hat y_{ij},\ 0)}{D}",
 )
-def squared_hinge_gradient(y_true, y_pred):
+def squared_hinge_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's squared hinge loss: twice what is missing, towards the label.
 
     Parameters
@@ -251,7 +254,7 @@ class SquaredHinge(Loss, function=squared_hinge):
     source="crammer2001algorithmic",
     splits="rows",
 )
-def categorical_hinge(y_true, y_pred):
+def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the true class's score what it lacks to lead the best wrong one by 1.
 
     Parameters
@@ -284,7 +287,9 @@ def categorical_hinge(y_true, y_pred):
     y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
     own = (y_true * y_pred).sum(axis=-1)  # score of the true class
     rival = ((1.0 - y_true) * y_pred).max(axis=-1)  # best wrong score, at least 0
-    shortfall = rival - own + 1.0  # what is missing to a lead of 1
+    lead = own - rival  # rounded
+    lost = own - lead - rival  # what the rounding took
+    shortfall = 1.0 - lead - lost  # what is missing to a lead of 1
     value = np.maximum(shortfall, 0.0)  # nothing beyond that lead
     return value
 
@@ -295,7 +300,7 @@ def categorical_hinge(y_true, y_pred):
     r"(1 - y_{ik})\,[k = m_i] - y_{ik} \quad (\ell_i > 0, \text{ otherwise } 0), \qquad "
     r"m_i = \arg\max_k\, (1 - y_{ik})\,\hat y_{ik}",
 )
-def categorical_hinge_gradient(y_true, y_pred):
+def categorical_hinge_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's categorical hinge: rival down, true class up.
 
     Parameters
@@ -326,7 +331,10 @@ def categorical_hinge_gradient(y_true, y_pred):
     leads = (wrong == rival).astype(y_pred.dtype)  # 1 at the best, or several alike
     share = leads / leads.sum(axis=-1, keepdims=True)  # they split the slope
     pull = share * (1.0 - y_true) - y_true  # rival down, true class up
-    slope = np.where(rival - own + 1.0 >= 0.0, pull, 0.0)  # no pull beyond the lead
+    lead = own - rival  # rounded
+    lost = own - lead - rival  # what the rounding took
+    shortfall = 1.0 - lead - lost  # what is missing to a lead of 1
+    slope = np.where(shortfall < 0.0, 0.0, pull)  # no pull beyond the lead
     return slope
 
 

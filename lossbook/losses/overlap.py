@@ -1,6 +1,7 @@
 """Losses for regions: how much of a mask and its prediction lie on each other."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import EPSILON, as_pair, check_axis
 from lossbook.base import Loss
@@ -70,7 +71,7 @@ def beside(upstream, summed, axes):
     formula=r"\ell = 1 - \frac{2 \sum_j y_j\,\hat y_j}{\sum_j y_j + \sum_j \hat y_j + \varepsilon}",
     source="milletari2016vnet",
 )
-def dice(y_true, y_pred, axis=None):
+def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: int | tuple[int, ...] | None = None) -> np.ndarray:
     """Charge what two regions do not share: 1 minus twice their overlap over both their sizes.
 
     Parameters
@@ -118,7 +119,12 @@ def dice(y_true, y_pred, axis=None):
     formula=r"\frac{\partial \ell}{\partial \hat y_j} = \frac{(1 - \ell) - 2\,y_j}"
     r"{\sum_m y_m + \sum_m \hat y_m + \varepsilon}",
 )
-def dice_gradient(y_true, y_pred, axis=None, upstream=1.0):
+def dice_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    axis: int | tuple[int, ...] | None = None,
+    upstream: float | np.ndarray = 1.0,
+) -> np.ndarray:
     """Return the slope of the weighted sum of Dice losses: every pixel of a region counts in it.
 
     Parameters
@@ -171,7 +177,13 @@ class Dice(Loss, function=dice, order=("reduction", "name", "axis", "dtype")):
     r"\beta \sum_j y_j\,(1 - \hat y_j) + \varepsilon}, \qquad T = \sum_j y_j\,\hat y_j",
     source="salehi2017tversky",
 )
-def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
+def tversky(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    axis: int | tuple[int, ...] | None = None,
+) -> np.ndarray:
     """Charge what two regions do not share, false alarms by alpha and misses by beta.
 
     Parameters
@@ -225,10 +237,17 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
 @gradient_of(
     tversky,
     formula=r"\frac{\partial \ell}{\partial \hat y_j} = \frac{(1 - \ell)\,"
-    r"\bigl( y_j + \alpha\,(1 - y_j) - \beta\,y_j \bigr) - y_j}{N}, \qquad N = T + "
-    r"\alpha \sum_m (1 - y_m)\,\hat y_m + \beta \sum_m y_m\,(1 - \hat y_m) + \varepsilon",
+    r"\bigl( y_j + \alpha\,(1 - y_j) - \beta\,y_j \bigr) - y_j}{N}, \qquad "
+    r"N = T + \alpha \sum_m (1 - y_m)\,\hat y_m + \beta \sum_m y_m\,(1 - \hat y_m) + \varepsilon",
 )
-def tversky_gradient(y_true, y_pred, alpha=0.5, beta=0.5, axis=None, upstream=1.0):
+def tversky_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    axis: int | tuple[int, ...] | None = None,
+    upstream: float | np.ndarray = 1.0,
+) -> np.ndarray:
     """Return the slope of the weighted sum of Tversky losses.
 
     Parameters
@@ -267,11 +286,14 @@ def tversky_gradient(y_true, y_pred, alpha=0.5, beta=0.5, axis=None, upstream=1.
     found = (y_true * y_pred).sum(axis=axes, keepdims=True)  # true positives
     alarms = ((1.0 - y_true) * y_pred).sum(axis=axes, keepdims=True)  # false positives
     misses = (y_true * (1.0 - y_pred)).sum(axis=axes, keepdims=True)  # false negatives
-    priced = found + alpha * alarms + beta * misses + EPSILON  # errors at their price
+    errors = alpha * alarms + beta * misses + EPSILON  # both at their price
+    priced = found + errors  # what the share is taken of
     agreement = found / priced  # 1 where the two are the same
-    growth = alpha + (1.0 - alpha - beta) * y_true  # of what is priced
+    loss = errors / priced  # 1 - agreement, no digits lost
+    outside = alpha * agreement * (1.0 - y_true)  # push down false alarms
+    inside = (beta * agreement + loss) * y_true  # push up the mask
     weight = beside(upstream, priced, axes)  # how much each region counts
-    slope = weight * (agreement * growth - y_true) / priced  # quotient rule
+    slope = weight * (outside - inside) / priced  # quotient rule
     return slope
 
 

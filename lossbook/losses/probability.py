@@ -1,11 +1,26 @@
 """Losses for probabilities and counts: the cross-entropies, Kullback-Leibler and Poisson."""
 
-import numpy as np
+import math
 
-from lossbook.arrays import EPSILON, as_float, as_pair, check_axis, check_not_empty, log_one_plus, mean_of
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lossbook.arrays import (
+    EPSILON,
+    as_float,
+    as_pair,
+    check_axis,
+    check_not_empty,
+    log_one_plus,
+    mean_of,
+    sum_of,
+)
 from lossbook.base import Loss
 from lossbook.checks import check_axis_number, check_between, check_flag, check_index
 from lossbook.registry import gradient_of, loss, mask_of
+
+NEAR_1 = 0.75
+"""Above this share, its logarithm and 1 minus it are taken from the other shares: no digits are lost."""
 
 # --- labels, rows and rates -----------------------------------------------------------------
 
@@ -98,18 +113,61 @@ def laid_along(numbers, array, axis):
     return numbers.reshape(shape)
 
 
-def chosen_among(scores, index, axis):
+def take_class(scores, index, axis):
     """Return each row's score at its index: ``np.take_along_axis``, in a third of its time for tables.
 
     Examples
     --------
-    >>> chosen_among(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]), axis=-1)
+    >>> take_class(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]), axis=-1)
     array([[2.],
            [3.]])
     """
     if scores.ndim == 2 and axis in (-1, 1):
         return scores[np.arange(len(scores)).reshape(-1, 1), index]
     return np.take_along_axis(scores, index, axis)
+
+
+def weighed(weights, costs):
+    """Return weights times costs, where a weight of 0 takes away an infinite cost, too.
+
+    What a score of minus infinity rules out costs nothing where nobody asks for it.
+
+    Parameters
+    ----------
+    weights, costs : numpy.ndarray
+        One shape, or shapes that broadcast.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the unit of the costs.
+
+    Examples
+    --------
+    >>> weighed(np.array([0.0, 1.0, 2.0]), np.array([np.inf, np.inf, 3.0]))
+    array([ 0., inf,  6.])
+    """
+    if np.isfinite(costs).all():  # nearly always
+        return weights * costs
+    idle = (weights == 0) & np.isinf(costs)  # their product would be NaN
+    finite = np.where(idle, 0.0, costs)  # 0 is the limit
+    return weights * finite
+
+
+def unless_nan(results, numbers, axis=None):
+    """Return results; NaN where the number that one depends on is NaN, or any of its row along `axis`.
+
+    Examples
+    --------
+    >>> unless_nan(np.array([1.0, 2.0]), np.array([0.5, np.nan]))
+    array([ 1., nan])
+    """
+    if not math.isnan(numbers.sum()):  # nearly always
+        return results
+    unknown = np.isnan(numbers)
+    if axis is not None:
+        unknown = unknown.any(axis=axis, keepdims=True)
+    return np.where(unknown, np.nan, results)
 
 
 def unless_ignored(labels, ignore_class=None):
@@ -161,7 +219,7 @@ def check_not_negative(name, powers, exponent):
 # --- the two link functions ---------------------------------------------------------------
 
 
-def sigmoid(logits):
+def sigmoid(logits: np.ndarray) -> np.ndarray:
     """Turn logits into probabilities: 1 / (1 + exp(-z)), without overflow at any size.
 
     Parameters
@@ -185,7 +243,42 @@ def sigmoid(logits):
     return probability
 
 
-def log_sum_exp(logits, axis=-1):
+def behind_largest(logits, axis=-1):
+    """Return by how much each score lies behind the highest of its row: 0 for that one.
+
+    A score of minus infinity lies infinitely far behind. Beside a score of plus infinity
+    all finite ones do; several of them tie. A row of minus infinity alone has no highest
+    score: NaN.
+
+    Parameters
+    ----------
+    logits : numpy.ndarray
+        Scores, any shape.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, at most 0.
+
+    Examples
+    --------
+    >>> behind_largest(np.array([[3.0, 5.0], [-np.inf, 5.0], [3.0, np.inf]]))
+    array([[ -2.,   0.],
+           [-inf,   0.],
+           [-inf,   0.]])
+    """
+    largest = logits.max(axis=axis, keepdims=True)  # highest score of a row
+    if largest.max() < np.inf:  # nearly always
+        return logits - largest
+    certain = logits == np.inf  # as high as can be
+    others = np.where(certain, 0.0, logits)  # finite, or ruled out
+    behind = np.where(certain, 0.0, others - largest)  # no infinity less infinity
+    return behind
+
+
+def log_sum_exp(logits: np.ndarray, axis: int = -1) -> np.ndarray:
     """Return log(sum(exp(z))) along an axis, which keeps length 1, without overflow.
 
     Parameters
@@ -198,21 +291,25 @@ def log_sum_exp(logits, axis=-1):
     Returns
     -------
     numpy.ndarray
-        `logits` with length 1 along `axis`: subtract it to get log-probabilities.
+        `logits` with length 1 along `axis`: subtract it to get log-probabilities. Minus
+        infinity where all scores are, infinity where one is.
 
     Examples
     --------
-    >>> log_sum_exp(np.array([[1e4, 1e4]])).round(4)
-    array([[10000.6931]])
+    >>> log_sum_exp(np.array([[1e4, 1e4], [-np.inf, -np.inf]])).round(4)
+    array([[10000.6931],
+           [     -inf]])
     """
     largest = logits.max(axis=axis, keepdims=True)  # highest score of a row
-    weight = np.exp(logits - largest)  # at most 1, never overflows
-    total = weight.sum(axis=axis, keepdims=True)  # at least 1
-    result = largest + np.log(total)  # put the highest score back
+    base = np.where(np.isinf(largest), 0.0, largest)  # where to measure from
+    weight = np.exp(logits - base)  # at most 1, or infinite as its score
+    total = weight.sum(axis=axis, keepdims=True)  # at least 1, or 0 if all are ruled out
+    with np.errstate(divide="ignore"):
+        result = base + np.log(total)  # put the highest score back
     return result
 
 
-def softmax(logits, axis=-1):
+def softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
     """Turn a row of logits into probabilities that sum to 1.
 
     Parameters
@@ -225,15 +322,16 @@ def softmax(logits, axis=-1):
     Returns
     -------
     numpy.ndarray
-        The same shape; sums to 1 along `axis`.
+        The same shape; sums to 1 along `axis`. Scores of plus infinity share it evenly;
+        NaN where all are minus infinity.
 
     Examples
     --------
     >>> softmax(np.array([[0.0, 0.0]]))
     array([[0.5, 0.5]])
     """
-    largest = logits.max(axis=axis, keepdims=True)  # highest score of a row
-    weight = np.exp(logits - largest)  # at most 1, never overflows
+    behind = behind_largest(logits, axis)  # 0 for the highest score
+    weight = np.exp(behind)  # at most 1, never overflows
     probability = weight / weight.sum(axis=axis, keepdims=True)  # rows sum to 1
     return probability
 
@@ -261,7 +359,7 @@ def softmax_and_rest(logits, axis=-1):
     array([[1.00000000e+00, 4.24835426e-18],
            [5.00000000e-01, 5.00000000e-01]])
     """
-    behind = logits - logits.max(axis=axis, keepdims=True)  # 0 for the highest score
+    behind = behind_largest(logits, axis)  # 0 for the highest score
     leads = behind == 0  # the highest, or several alike
     weight = np.exp(behind)  # at most 1, never overflows
     lower = np.where(leads, 0.0, weight).sum(axis=axis, keepdims=True)  # of those behind
@@ -273,7 +371,7 @@ def softmax_and_rest(logits, axis=-1):
     return probability, rest
 
 
-def log_softmax(logits, axis=-1):
+def log_softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
     """Return the logarithms of the softmax probabilities, exact where these round to 0 or 1.
 
     Parameters
@@ -286,18 +384,91 @@ def log_softmax(logits, axis=-1):
     Returns
     -------
     numpy.ndarray
-        The same shape, in nats, at most 0.
+        The same shape, in nats, at most 0; minus infinity for a class that is ruled out.
 
     Examples
     --------
     >>> log_softmax(np.array([[1e4, 1e4]])).round(4)
     array([[-0.6931, -0.6931]])
     """
-    behind = logits - logits.max(axis=axis, keepdims=True)  # 0 for the highest score
+    behind = behind_largest(logits, axis)  # 0 for the highest score
     leads = behind == 0  # the highest, or several alike
     others = np.where(leads, 0.0, np.exp(behind)).sum(axis=axis, keepdims=True)  # the rest
     more = leads.sum(axis=axis, keepdims=True, dtype=logits.dtype) - 1.0  # ties with it
     result = behind - np.log1p(more + others)  # log of each share
+    return result
+
+
+def near_1(share, axis=-1):
+    """Tell which shares are near 1 and not held below it, and what the others of their row add up to.
+
+    Examples
+    --------
+    >>> near_1(np.array([[0.25, 0.0, 0.75], [0.1, 0.1, 0.8]]))
+    (array([[False, False, False],
+           [False, False,  True]]), array([[1. ],
+           [0.2]]))
+    """
+    near = share > NEAR_1  # at most one in a row that sums to 1
+    without = share.copy()
+    without[near] = 0.0  # many times as fast as np.where
+    others = without.sum(axis=axis, keepdims=True)
+    return near & (others > EPSILON), others
+
+
+def rest_of(probability, share, axis=-1):
+    """Return 1 minus each probability; near 1 from the other shares, where 1 minus it would lose digits.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray
+        Shares, held between 1e-7 and 1 - 1e-7.
+    share : numpy.ndarray
+        The same, not held; they sum to 1 along `axis`.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape.
+
+    Examples
+    --------
+    >>> share = np.array([[1e-6, 2e-6, 1 - 3e-6]])
+    >>> [f"{rest[0, 2]:.12g}" for rest in (1 - share, rest_of(share, share))]
+    ['2.99999999998e-06', '3e-06']
+    """
+    rest = 1.0 - probability
+    if share.max() > NEAR_1:
+        near, others = near_1(share, axis)
+        np.copyto(rest, others, where=near)
+    return rest
+
+
+def log_of(probability, share, axis=-1):
+    """Return the logarithm of each probability; near 1 from the other shares, where digits would be lost.
+
+    Parameters
+    ----------
+    probability, share, axis
+        As in :func:`rest_of`.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same shape, in nats, at most 0.
+
+    Examples
+    --------
+    >>> share = np.array([[1e-6, 2e-6, 1 - 3e-6]])
+    >>> [f"{log[0, 2]:.12g}" for log in (np.log(share), log_of(share, share))]
+    ['-3.00000449998e-06', '-3.00000450001e-06']
+    """
+    result = np.log(probability)
+    if share.max() > NEAR_1:
+        near, others = near_1(share, axis)
+        np.copyto(result, np.log1p(-np.minimum(others, 0.5)), where=near)  # 0.5: for rows without
     return result
 
 
@@ -311,7 +482,13 @@ def log_softmax(logits, axis=-1):
     aliases=("bce", "BCE"),
     splits="mean",
 )
-def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+def binary_crossentropy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge each yes-or-no prediction the negative log of the probability it gave to the truth.
 
     Parameters
@@ -319,7 +496,8 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     y_true : array_like, shape (..., D)
         Labels 0 or 1, or probabilities between.
     y_pred : array_like, shape (..., D)
-        Probabilities of a 1, held between 1e-7 and 1 - 1e-7; with `from_logits`, log-odds.
+        Probabilities of a 1, held between 1e-7 and 1 - 1e-7; with `from_logits`, log-odds,
+        infinite ones too.
     from_logits : bool
         Whether `y_pred` holds log-odds (any real number) and not probabilities.
     label_smoothing : float
@@ -351,10 +529,10 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
     target = y_true * (1 - label_smoothing) + 0.5 * label_smoothing  # softened labels
     if from_logits:
-        tail = log_one_plus(np.exp(-np.abs(y_pred)))  # at most log 2, never overflows
-        too_high = (1 - target) * np.maximum(y_pred, 0.0)  # counts where the label is 0
-        too_low = target * np.maximum(-y_pred, 0.0)  # counts where the label is 1
-        cost = too_high + too_low + tail  # per number, in nats
+        size = np.abs(y_pred)  # how far from even odds
+        tail = log_one_plus(np.exp(-size))  # at most log 2, never overflows
+        against = np.where(y_pred > 0, 1 - target, target)  # label of the other side
+        cost = weighed(against, size) + tail  # per number, in nats
     else:
         probability = np.clip(y_pred, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         yes = target * np.log(probability)  # counts where the label is 1
@@ -370,7 +548,13 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     r"\frac{\hat p_{ij} - y_{ij}}{D\,\hat p_{ij} (1 - \hat p_{ij})}, \qquad "
     r"\frac{\partial \ell_i}{\partial z_{ij}} = \frac{\sigma(z_{ij}) - y_{ij}}{D}",
 )
-def binary_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+def binary_crossentropy_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's binary cross-entropy.
 
     Parameters
@@ -429,7 +613,13 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
     source="good1952rational",
     splits="rows",
 )
-def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+def categorical_crossentropy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge each sample the negative log of the probability it gave to its true class.
 
     Parameters
@@ -438,7 +628,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
         One-hot labels, or any probabilities of the K classes.
     y_pred : array_like, shape (..., K)
         Probabilities, scaled to sum to 1 and then held between 1e-7 and 1 - 1e-7;
-        with `from_logits`, scores.
+        with `from_logits`, scores; one of minus infinity rules its class out.
     from_logits : bool
         Whether `y_pred` holds scores (any real numbers) and not probabilities.
     label_smoothing : float
@@ -473,14 +663,15 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     target = y_true * (1 - label_smoothing) + label_smoothing / classes  # softened labels
     if from_logits:
         log_probability = log_softmax(y_pred, axis)  # exact, however large the scores
+        surprise = weighed(target, np.abs(log_probability))  # counts where the label is
     else:
-        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        total = sum_of(y_pred, axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
         share = y_pred / total  # scaled so that the row sums to 1
         probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite
-        log_probability = np.log(probability)  # 0 for certain, very negative for never
-    surprise = -target * log_probability  # counts where the label is
-    value = surprise.sum(axis=axis)  # one number per sample, in nats
+        log_probability = log_of(probability, share, axis)  # 0 for certain
+        surprise = -target * log_probability  # counts where the label is
+    value = sum_of(surprise, axis)  # one number per sample, in nats
     return value
 
 
@@ -490,7 +681,13 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     r"\Bigl( \sum_m y_{im} - \frac{y_{ik}}{\hat p_{ik}} \Bigr), \qquad "
     r"\frac{\partial \ell_i}{\partial z_{ik}} = \operatorname{softmax}(z_i)_k \sum_m y_{im} - y_{ik}",
 )
-def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+def categorical_crossentropy_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's categorical cross-entropy.
 
     Parameters
@@ -530,14 +727,16 @@ def categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, label_s
         too_low = target * rest  # push up where the label is
         slope = too_high - too_low  # predicted minus true
     else:
-        total = y_pred.sum(axis=axis, keepdims=True)  # 1, if the row is a distribution
+        total = sum_of(y_pred, axis, keepdims=True)  # 1, if the row is a distribution
         check_row_sums(total)
         share = y_pred / total  # scaled so that the row sums to 1
         probability = np.clip(share, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         clipped = (share < EPSILON) | (share > 1.0 - EPSILON)  # held: no slope there
         pull = np.where(clipped, 0.0, -target / probability)  # slope in the scaled row
-        common = (pull * share).sum(axis=axis, keepdims=True)  # what the scaling takes back
-        slope = (pull - common) / total  # slope in the row as given
+        rest = rest_of(probability, share, axis)  # share of the other classes
+        back = pull * share  # what the scaling takes back
+        others = back.sum(axis=axis, keepdims=True) - back  # for the other classes
+        slope = (pull * rest - others) / total  # slope in the row as given
     return slope
 
 
@@ -581,7 +780,13 @@ def is_labelled(labels, scores, axis=-1):
     source="good1952rational",
     splits="rows",
 )
-def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+def sparse_categorical_crossentropy(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> np.ndarray:
     """Charge each sample the negative log of the probability of its class, given as a number.
 
     Parameters
@@ -590,7 +795,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
         Class numbers 0 … K-1.
     y_pred : array_like, shape (..., K)
         Probabilities, held between 1e-7 and 1 - 1e-7 and then scaled to sum to 1;
-        with `from_logits`, scores.
+        with `from_logits`, scores; one of minus infinity rules its class out.
     from_logits : bool
         Whether `y_pred` holds scores (any real numbers) and not probabilities.
     ignore_class : int, optional
@@ -625,11 +830,11 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     index = np.where(counts, labels, 0)  # where to look in each row
     if from_logits:
         log_probability = log_softmax(scores, axis)  # exact, however large the scores
-        cost = -chosen_among(log_probability, index, axis)  # in nats
+        cost = np.abs(take_class(log_probability, index, axis))  # in nats
     else:
         probability = np.clip(scores, EPSILON, 1.0 - EPSILON)  # so that logs are finite
         hot = is_labelled(index, scores, axis)  # True at the true class
-        chosen = chosen_among(probability, index, axis)  # that of the true class
+        chosen = take_class(probability, index, axis)  # that of the true class
         others = np.where(hot, 0.0, probability).sum(axis=axis, keepdims=True)  # the rest
         cost = np.log1p(others / chosen)  # log of all over the chosen, in nats
     kept = np.where(counts, cost, 0.0)  # ignored samples cost nothing
@@ -643,7 +848,13 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     r"\frac{[m = k_i]}{\hat q_{im}}, \qquad "
     r"\frac{\partial \ell_i}{\partial z_{im}} = \operatorname{softmax}(z_i)_m - [m = k_i]",
 )
-def sparse_categorical_crossentropy_gradient(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+def sparse_categorical_crossentropy_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> np.ndarray:
     """Return the slope of each sample's sparse categorical cross-entropy.
 
     Parameters
@@ -717,7 +928,7 @@ class SparseCategoricalCrossentropy(
     formula=r"\ell_i = \frac{1 - \hat y_{i k_i}^{\,q}}{q}, \qquad 0 < q < 1",
     source="zhang2018generalized",
 )
-def categorical_generalized_cross_entropy(y_true, y_pred, q):
+def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, q: float) -> np.ndarray:
     """Charge a wrong label a bounded price, between cross-entropy and the absolute error.
 
     Parameters
@@ -753,12 +964,13 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     q = check_between("q", q, 0, 1)  # between 0 and 1
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
     check_labels(labels, scores.shape[-1], can_ignore=False)
-    probability = chosen_among(scores, labels, -1)  # that of the true class
+    probability = take_class(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
     never = probability == 0  # no logarithm there
     log_probability = np.log(np.where(never, 1.0, probability))  # 0 for certain
-    price = -np.expm1(q * log_probability) / q  # (1 - power) / q, exact near 0
-    cost = np.where(never, 1.0 / q, price)  # at most 1/q, however wrong
+    price = (0.0 - np.expm1(q * log_probability)) / q  # (1 - power) / q, exact near 0
+    bounded = np.where(never, 1.0 / q, price)  # at most 1/q, however wrong
+    cost = unless_nan(bounded, scores, -1)  # NaN in any class is NaN
     value = cost.squeeze(-1)  # one number per sample
     return value
 
@@ -767,7 +979,9 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     categorical_generalized_cross_entropy,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{im}} = -[m = k_i]\; \hat y_{im}^{\,q - 1}",
 )
-def categorical_generalized_cross_entropy_gradient(y_true, y_pred, q):
+def categorical_generalized_cross_entropy_gradient(
+    y_true: ArrayLike, y_pred: ArrayLike, q: float
+) -> np.ndarray:
     """Return the slope of each sample's generalized cross-entropy: at the true class alone.
 
     Parameters
@@ -798,11 +1012,12 @@ def categorical_generalized_cross_entropy_gradient(y_true, y_pred, q):
     q = check_between("q", q, 0, 1)  # between 0 and 1
     labels, scores = as_labels(y_true, y_pred)  # class numbers and scores
     check_labels(labels, scores.shape[-1], can_ignore=False)
-    probability = chosen_among(scores, labels, -1)  # that of the true class
+    probability = take_class(scores, labels, -1)  # that of the true class
     check_not_negative("probability of the true class", probability, q)
     pull = -(probability ** (q - 1.0))  # strong where it is small
     places = np.arange(scores.shape[-1])  # 0, 1, 2, … along the classes
-    slope = np.where(places == labels, pull, 0.0)  # other classes are not looked at
+    chosen = np.where(places == labels, pull, 0.0)  # other classes pull nowhere
+    slope = unless_nan(chosen, scores, -1)  # NaN in any class is NaN
     return slope
 
 
@@ -822,7 +1037,7 @@ class CategoricalGeneralizedCrossEntropy(
     aliases=("kld", "KLD", "kullback_leibler_divergence"),
     splits="sum",
 )
-def kl_divergence(y_true, y_pred):
+def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge what it costs, in nats, to believe one distribution while another holds.
 
     Parameters
@@ -866,7 +1081,7 @@ def kl_divergence(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ik}} = -\frac{\bar y_{ik}}{\bar p_{ik}}"
     r"\quad (\varepsilon \le \hat y_{ik} \le 1, \text{ otherwise } 0)",
 )
-def kl_divergence_gradient(y_true, y_pred):
+def kl_divergence_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's Kullback-Leibler divergence.
 
     Parameters
@@ -909,7 +1124,7 @@ class KLDivergence(Loss, function=kl_divergence):
     source="nelder1972generalized",
     splits="mean",
 )
-def poisson(y_true, y_pred):
+def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a predicted mean count the negative log-likelihood of the count that came.
 
     The term that depends on the count alone, log(y!), is left out: the value can be negative.
@@ -954,7 +1169,7 @@ def poisson(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
     r"\frac{1}{D} \Bigl( 1 - \frac{y_{ij}}{\hat y_{ij} + \varepsilon} \Bigr)",
 )
-def poisson_gradient(y_true, y_pred):
+def poisson_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's Poisson loss: 0 where the rate equals the count.
 
     Parameters

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
 from lossbook.base import Loss
-from lossbook.checks import check_positive
+from lossbook.checks import check_between, check_positive
 from lossbook.registry import gradient_of, loss
 
 LOG_2 = math.log(2.0)
@@ -21,7 +22,7 @@ LOG_2 = math.log(2.0)
     aliases=("mse", "MSE"),
     splits="mean",
 )
-def mean_squared_error(y_true, y_pred):
+def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its square, and average over the last axis.
 
     Parameters
@@ -61,7 +62,7 @@ def mean_squared_error(y_true, y_pred):
     mean_squared_error,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{2\,(\hat y_{ij} - y_{ij})}{D}",
 )
-def mean_squared_error_gradient(y_true, y_pred):
+def mean_squared_error_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's squared error: twice the miss, over D.
 
     Parameters
@@ -104,7 +105,7 @@ class MeanSquaredError(Loss, function=mean_squared_error):
     aliases=("mae", "MAE"),
     splits="mean",
 )
-def mean_absolute_error(y_true, y_pred):
+def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its size, and average over the last axis.
 
     Parameters
@@ -144,7 +145,7 @@ def mean_absolute_error(y_true, y_pred):
     mean_absolute_error,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \operatorname{sign}(\hat y_{ij} - y_{ij}) / D",
 )
-def mean_absolute_error_gradient(y_true, y_pred):
+def mean_absolute_error_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's absolute error: a direction, never a size.
 
     Parameters
@@ -178,6 +179,103 @@ class MeanAbsoluteError(Loss, function=mean_absolute_error):
     """Object form of :func:`mean_absolute_error`."""
 
 
+# --- quantile -----------------------------------------------------------------------------
+
+
+@loss(
+    formula=r"\ell_i = \frac{1}{D} \sum_j \begin{cases} \tau\,(y_{ij} - \hat y_{ij}) & "
+    r"\hat y_{ij} \le y_{ij} \\ (1 - \tau)\,(\hat y_{ij} - y_{ij}) & \hat y_{ij} > y_{ij} \end{cases}",
+    source="koenker1978regression",
+    aliases=("pinball", "pinball_loss"),
+    splits="mean",
+    keras=False,
+)
+def quantile(y_true: ArrayLike, y_pred: ArrayLike, quantile: float = 0.5) -> np.ndarray:
+    """Charge each miss its size, at one price below the target and at another above it (pinball loss).
+
+    Parameters
+    ----------
+    y_true : array_like, shape (..., D)
+        Targets, in the unit of the data.
+    y_pred : array_like, shape (..., D)
+        Predictions, in the same unit.
+    quantile : float
+        The share of targets that the best prediction lies above, between 0 and 1: what one unit
+        too low costs. One unit too high costs 1 minus it. At 0.5 the loss is half the absolute error.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        One value per sample, in the unit of the data.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If the shapes differ, the batch is empty, or `quantile` is not between 0 and 1.
+
+    Examples
+    --------
+    At 0.9, being 2 too low costs 0.9 · 2, being 2 too high 0.1 · 2; their mean:
+
+    >>> quantile([[5.0, 5.0]], [[3.0, 7.0]], quantile=0.9)
+    array([1.])
+    """
+    quantile = check_between("quantile", quantile, 0, 1)  # between 0 and 1
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    error = y_pred - y_true  # signed miss
+    too_low = np.maximum(-error, 0.0)  # how far below the target
+    too_high = np.maximum(error, 0.0)  # how far above it
+    cost = quantile * too_low + (1.0 - quantile) * too_high  # each side at its price
+    value = mean_of(cost)  # one number per sample
+    return value
+
+
+@gradient_of(
+    quantile,
+    formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{1}{D} \begin{cases} -\tau & "
+    r"\hat y_{ij} < y_{ij} \\ 1 - \tau & \hat y_{ij} > y_{ij} \end{cases}",
+)
+def quantile_gradient(y_true: ArrayLike, y_pred: ArrayLike, quantile: float = 0.5) -> np.ndarray:
+    """Return the slope of each sample's quantile loss: the price of the side the prediction is on.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (..., D)
+        As in :func:`quantile`.
+    quantile : float
+        As in :func:`quantile`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., D)
+        Without unit. At a miss of exactly 0, the kink, the slope is 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`quantile`.
+
+    Examples
+    --------
+    >>> quantile_gradient([[5.0, 5.0]], [[3.0, 7.0]], quantile=0.9).round(4)
+    array([[-0.45,  0.05]])
+    """
+    quantile = check_between("quantile", quantile, 0, 1)  # between 0 and 1
+    y_true, y_pred = as_pair(y_true, y_pred)  # float arrays of one shape
+    error = y_pred - y_true  # signed miss
+    side = np.sign(error)  # -1 below the target, +1 above
+    pull = (1.0 - quantile) * np.maximum(side, 0.0) + quantile * np.minimum(side, 0.0)  # at its price
+    count = y_pred.shape[-1]  # numbers in a sample
+    slope = pull / count  # the same for every size
+    return slope
+
+
+class Quantile(Loss, function=quantile):
+    """Object form of :func:`quantile`."""
+
+
 # --- mean absolute percentage error -------------------------------------------------------
 
 
@@ -187,7 +285,7 @@ class MeanAbsoluteError(Loss, function=mean_absolute_error):
     aliases=("mape", "MAPE"),
     splits="mean",
 )
-def mean_absolute_percentage_error(y_true, y_pred):
+def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its size as a percentage of the target.
 
     Parameters
@@ -229,7 +327,7 @@ def mean_absolute_percentage_error(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = "
     r"\frac{100\,\operatorname{sign}(\hat y_{ij} - y_{ij})}{D \max(|y_{ij}|, \varepsilon)}",
 )
-def mean_absolute_percentage_error_gradient(y_true, y_pred):
+def mean_absolute_percentage_error_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's percentage error: steep where the target is small.
 
     Parameters
@@ -274,7 +372,7 @@ class MeanAbsolutePercentageError(Loss, function=mean_absolute_percentage_error)
     aliases=("msle", "MSLE"),
     splits="mean",
 )
-def mean_squared_logarithmic_error(y_true, y_pred):
+def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the squared difference of logarithms: a factor of 2 costs alike at 10 and at 1000.
 
     Parameters
@@ -319,7 +417,7 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     r"\frac{\log(1 + \hat y_{ij}) - \log(1 + y_{ij})}{1 + \hat y_{ij}}"
     r"\quad (\hat y_{ij} \ge \varepsilon, \text{ otherwise } 0)",
 )
-def mean_squared_logarithmic_error_gradient(y_true, y_pred):
+def mean_squared_logarithmic_error_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's squared logarithmic error.
 
     Parameters
@@ -368,7 +466,7 @@ class MeanSquaredLogarithmicError(Loss, function=mean_squared_logarithmic_error)
     aliases=("huber_loss",),
     splits="mean",
 )
-def huber(y_true, y_pred, delta=1.0):
+def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarray:
     """Charge small misses quadratically and large misses linearly.
 
     Parameters
@@ -412,7 +510,7 @@ def huber(y_true, y_pred, delta=1.0):
     huber,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{\max(-\delta, \min(e_{ij}, \delta))}{D}",
 )
-def huber_gradient(y_true, y_pred, delta=1.0):
+def huber_gradient(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarray:
     """Return the slope of each sample's Huber loss: the miss, cut off at delta.
 
     Parameters
@@ -459,7 +557,7 @@ class Huber(Loss, function=huber, name="huber_loss"):
     aliases=("logcosh",),
     splits="mean",
 )
-def log_cosh(y_true, y_pred):
+def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the log of the hyperbolic cosine of a miss: a parabola that becomes a line, smoothly.
 
     Parameters
@@ -503,7 +601,7 @@ def log_cosh(y_true, y_pred):
     log_cosh,
     formula=r"\frac{\partial \ell_i}{\partial \hat y_{ij}} = \frac{\tanh(\hat y_{ij} - y_{ij})}{D}",
 )
-def log_cosh_gradient(y_true, y_pred):
+def log_cosh_gradient(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Return the slope of each sample's log-cosh: the miss while it is small, then its sign.
 
     Parameters

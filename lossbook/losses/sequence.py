@@ -20,10 +20,11 @@ go on from there. Both are filled frame by frame, for the whole batch at once.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import as_float, as_whole, check_not_empty
 from lossbook.base import Loss
-from lossbook.losses.probability import log_softmax, log_sum_exp
+from lossbook.losses.probability import log_softmax, log_sum_exp, softmax
 from lossbook.registry import gradient_of, loss
 
 BLANK = 0
@@ -33,43 +34,48 @@ BLANK = 0
 # --- from labels to states ----------------------------------------------------------------
 
 
-def as_transcripts(y_true, y_pred):
-    """Turn padded labels and scores into arrays, and count the symbols of each label.
+def as_transcripts(y_true, y_pred, logit_lengths=None, label_lengths=None):
+    """Turn padded labels and scores into arrays, and count the symbols and frames of each recording.
 
     Parameters
     ----------
     y_true : array_like of int, shape (B, L)
-        Symbols 1 … K-1, padded with 0.
+        Symbols 1 … K-1, padded with 0; with `label_lengths`, padded with anything.
     y_pred : array_like, shape (B, T, K)
         One score for each symbol in each frame.
+    logit_lengths : array_like of int, shape (B,), optional
+        How many frames of each recording count, 1 … T; all if left out.
+    label_lengths : array_like of int, shape (B,), optional
+        How many symbols each label has, 0 … L; its entries other than 0, as Keras counts
+        them, if left out.
 
     Returns
     -------
     labels : numpy.ndarray of int64, shape (B, longest)
-        The symbols, without columns that no label needs.
+        The symbols padded with 0, without columns that no label needs.
     logits : numpy.ndarray, shape (B, T, K)
         The scores as floats, ``float32`` or wider.
     lengths : numpy.ndarray of int64, shape (B,)
-        How many symbols each label has: its entries other than 0, as Keras counts them.
+        How many symbols each label has.
+    frames : numpy.ndarray of int64, shape (B,)
+        How many frames each recording has.
 
     Raises
     ------
     TypeError
         If entries are not real numbers.
     ValueError
-        If the shapes do not fit, a symbol is out of range, or a label needs more frames
-        than there are.
+        If the shapes do not fit, a symbol or a length is out of range, or a label needs
+        more frames than there are.
 
     Examples
     --------
-    >>> labels, logits, lengths = as_transcripts([[1, 2, 0, 0]], np.zeros((1, 5, 3)))
-    >>> labels.tolist(), lengths.tolist()
-    ([[1, 2]], [2])
+    >>> labels, logits, lengths, frames = as_transcripts([[1, 2, 0, 0]], np.zeros((1, 5, 3)))
+    >>> labels.tolist(), lengths.tolist(), frames.tolist()
+    ([[1, 2]], [2], [5])
     """
     logits = as_float("y_pred", y_pred)
-    if logits.dtype == np.float16:
-        logits = logits.astype(np.float32)  # sums over many frames need its digits, as in Keras
-    given = as_whole("y_true", y_true)
+    given = as_float("y_true", y_true)
     if logits.ndim != 3 or given.ndim != 2 or len(given) != len(logits):
         raise ValueError(
             f"Received y_true of shape {given.shape} and y_pred of shape {logits.shape}; expected (B, L) and "
@@ -77,18 +83,59 @@ def as_transcripts(y_true, y_pred):
             "Add the axis that is missing."
         )
     check_not_empty("y_pred", logits)
+    frames = as_lengths("logit_lengths", logit_lengths, logits, least=1)
+    if label_lengths is None:
+        symbols = as_whole("y_true", given)
+        lengths = (symbols != BLANK).sum(axis=-1)
+        lowest = BLANK
+    else:
+        lengths = as_lengths("label_lengths", label_lengths, given, least=0)
+        inside = np.arange(given.shape[1]) < lengths[:, np.newaxis]
+        symbols = as_whole("y_true", np.where(inside, given, BLANK))
+        lowest = np.where(inside, BLANK + 1, BLANK)  # the blank is no symbol of a label
     classes = logits.shape[-1]
-    outside = (given < 0) | (given >= classes)
+    outside = (symbols < lowest) | (symbols >= classes)
     if outside.any():
         place = tuple(np.argwhere(outside)[0].tolist())
         raise ValueError(
-            f"Received symbol {given[place]} at position {place}; expected 1 … {classes - 1} for {classes} "
+            f"Received symbol {symbols[place]} at position {place}; expected 1 … {classes - 1} for {classes} "
             "classes, and 0 for padding. Class 0 is the blank: count your symbols from 1."
         )
-    lengths = (given != BLANK).sum(axis=-1)
-    labels = given[:, : lengths.max()]
-    check_frames(labels, lengths, logits.shape[1])
-    return labels, logits, lengths
+    labels = symbols[:, : lengths.max()]
+    check_frames(labels, lengths, frames)
+    return labels, logits, lengths, frames
+
+
+def as_lengths(name, given, padded, least):
+    """Turn lengths into whole numbers, one for each row of a padded array; None stands for its full length.
+
+    Raises
+    ------
+    TypeError
+        If entries are not real numbers.
+    ValueError
+        If there are more or fewer lengths than rows, or one is out of range.
+
+    Examples
+    --------
+    >>> as_lengths("logit_lengths", None, np.zeros((2, 5, 3)), least=1).tolist()
+    [5, 5]
+    """
+    rows, most = padded.shape[:2]
+    lengths = np.full(rows, most) if given is None else as_whole(name, given)
+    if lengths.shape != (rows,):
+        raise ValueError(
+            f"Received {name} of shape {lengths.shape} for {rows} recordings; expected ({rows},), "
+            "one whole number for each. Leave it out where all are as long as the array."
+        )
+    outside = (lengths < least) | (lengths > most)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise ValueError(
+            f"Received {name} with {lengths[row]} in row {row}; expected {least} … {most}, the part of the "
+            "padded row that counts. Count before padding."
+        )
+    return lengths
 
 
 def check_frames(labels, lengths, frames):
@@ -100,7 +147,7 @@ def check_frames(labels, lengths, frames):
         row = int(np.argmax(needed > frames))
         raise ValueError(
             f"Received in row {row} a label of {lengths[row]} symbols that needs {needed[row]} frames; "
-            f"expected at most the {frames} frames of y_pred. A symbol takes a frame, and a blank must part "
+            f"expected at most its {frames[row]} frames. A symbol takes a frame, and a blank must part "
             "two that are alike: lower the model's stride, or drop the row."
         )
 
@@ -149,6 +196,25 @@ def may_end(states, lengths):
     return ends
 
 
+def within_reach(logits):
+    """Replace infinite scores by finite ones, so large that a path over them cannot beat one without.
+
+    The slope then is its own limit, also where every path goes over a symbol that is ruled out.
+
+    Examples
+    --------
+    >>> within_reach(np.array([[[1.0, -2.0], [-np.inf, 3.0]]]))
+    array([[[ 1.000e+00, -2.000e+00],
+            [-1.018e+03,  3.000e+00]]])
+    """
+    infinite = np.isinf(logits)
+    if not infinite.any():  # nearly always
+        return logits
+    largest = float(np.nanmax(np.abs(logits), where=~infinite, initial=0.0))  # of the finite ones
+    most = 1000.0 + 2 * (logits.shape[1] + 1) * largest  # more than all frames together, by 1000
+    return np.clip(logits.astype(np.float64), -most, most)
+
+
 # --- the two passes -----------------------------------------------------------------------
 
 
@@ -164,7 +230,7 @@ def forward_pass(emission, skips):
 
     Returns
     -------
-    numpy.ndarray, shape (B, T, S)
+    numpy.ndarray of float64, shape (B, T, S)
         Log-probability of all paths up to that frame which are in that state.
 
     Examples
@@ -175,7 +241,7 @@ def forward_pass(emission, skips):
     array([[0.5 , 0.5 , 0.  ],
            [0.25, 0.5 , 0.25]])
     """
-    arrived = np.full_like(emission, -np.inf)
+    arrived = np.full(emission.shape, -np.inf)  # float64: long sums need its digits
     arrived[:, 0, :2] = emission[:, 0, :2]  # the first blank, or the first symbol
     for frame in range(1, emission.shape[1]):
         stay = arrived[:, frame - 1]
@@ -185,7 +251,7 @@ def forward_pass(emission, skips):
     return arrived
 
 
-def backward_pass(emission, skips, ends):
+def backward_pass(emission, skips, ends, frames=None):
     """Add up, in logs, all ways to go on from each state after each frame and end well.
 
     Parameters
@@ -196,10 +262,12 @@ def backward_pass(emission, skips, ends):
         The states that may be entered from two states before.
     ends : numpy.ndarray of bool, shape (B, S)
         The states in which a path may end.
+    frames : numpy.ndarray of int, shape (B,), optional
+        How many frames each recording has; all of them if left out.
 
     Returns
     -------
-    numpy.ndarray, shape (B, T, S)
+    numpy.ndarray of float64, shape (B, T, S)
         Log-probability of all that can follow that frame, the frame itself not counted.
 
     Examples
@@ -212,13 +280,16 @@ def backward_pass(emission, skips, ends):
     array([[0.5, 1. , 0.5],
            [0. , 1. , 1. ]])
     """
-    ahead = np.full_like(emission, -np.inf)
-    ahead[:, -1] = np.where(ends, 0.0, -np.inf)  # nothing left to do
+    done = np.where(ends, 0.0, -np.inf)  # nothing left to do
+    ahead = np.full(emission.shape, -np.inf)
+    ahead[:, -1] = done
     for frame in range(emission.shape[1] - 2, -1, -1):
         stay = ahead[:, frame + 1] + emission[:, frame + 1]
         step = moved(stay, -1)
         skip = moved(np.where(skips, stay, -np.inf), -2)
         ahead[:, frame] = np.logaddexp(np.logaddexp(stay, step), skip)
+        if frames is not None:
+            ahead[frames == frame + 1, frame] = done[frames == frame + 1]
     return ahead
 
 
@@ -274,8 +345,14 @@ def by_symbol(posterior, states, classes):
     r"\operatorname{softmax}(z_{it})_{\pi_t}",
     source="graves2006connectionist",
     axes=(-2, -1),
+    per_sample=("logit_lengths", "label_lengths"),
 )
-def ctc(y_true, y_pred):
+def ctc(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    logit_lengths: ArrayLike | None = None,
+    label_lengths: ArrayLike | None = None,
+) -> np.ndarray:
     """Charge a recording the negative log of the probability of its label, over all timings.
 
     Parameters
@@ -284,20 +361,26 @@ def ctc(y_true, y_pred):
         Labels: symbols 1 … K-1, padded with 0. The number of entries other than 0 is the
         length; a 0 inside a label is read as the blank, and cuts the label short.
     y_pred : array_like, shape (B, T, K)
-        Logits, any real numbers, for each frame and symbol; symbol 0 is the blank.
+        Logits, any real numbers, for each frame and symbol; symbol 0 is the blank. Minus
+        infinity rules a symbol out.
+    logit_lengths : array_like of int, shape (B,), optional
+        How many frames of each recording count, where the rest is padding.
+    label_lengths : array_like of int, shape (B,), optional
+        How many symbols each label has; what stands behind them is not looked at.
 
     Returns
     -------
     numpy.ndarray, shape (B,)
-        One value per recording, in nats; not divided by the length of the label.
+        One value per recording, in nats; not divided by the length of the label. Infinity
+        where every path to the label goes over a symbol that is ruled out.
 
     Raises
     ------
     TypeError
         If entries are not real numbers.
     ValueError
-        If the shapes do not fit, the batch is empty, a symbol is out of range, or a label
-        needs more frames than there are.
+        If the shapes do not fit, the batch is empty, a symbol or a length is out of range,
+        or a label needs more frames than there are.
 
     Examples
     --------
@@ -306,15 +389,17 @@ def ctc(y_true, y_pred):
     >>> ctc([[1]], [[[0.0, 0.0], [0.0, 0.0]]]).round(4)  # log(4/3)
     array([0.2877])
     """
-    labels, logits, lengths = as_transcripts(y_true, y_pred)  # symbols, scores, lengths
+    labels, logits, lengths, frames = as_transcripts(y_true, y_pred, logit_lengths, label_lengths)  # arrays
     states = with_blanks(labels)  # blank, first, blank, second, …
     skips = may_skip(states)  # where a blank may be left out
     ends = may_end(states, lengths)  # where a path may end
     log_probability = log_softmax(logits)  # of each symbol in each frame
     emission = np.take_along_axis(log_probability, states[:, np.newaxis], -1)  # by state
     arrived = forward_pass(emission, skips)  # log of all paths into each state
-    complete = np.where(ends, arrived[:, -1], -np.inf)  # those that spell the label
-    value = -log_sum_exp(complete).squeeze(-1)  # all of them together, in nats
+    last = arrived[np.arange(len(frames)), frames - 1]  # at the end of each recording
+    complete = np.where(ends, last, -np.inf)  # those that spell the label
+    cost = 0.0 - log_sum_exp(complete).squeeze(-1)  # all of them together, in nats
+    value = cost.astype(logits.dtype, copy=False)  # one number per recording
     return value
 
 
@@ -323,7 +408,12 @@ def ctc(y_true, y_pred):
     formula=r"\frac{\partial \ell_i}{\partial z_{itk}} = \operatorname{softmax}(z_{it})_k - "
     r"\Pr(\pi_t = k \mid \pi \text{ reads as } y_i)",
 )
-def ctc_gradient(y_true, y_pred):
+def ctc_gradient(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    logit_lengths: ArrayLike | None = None,
+    label_lengths: ArrayLike | None = None,
+) -> np.ndarray:
     """Return the slope of each recording's CTC loss: what is predicted minus what the label needs.
 
     Parameters
@@ -332,11 +422,14 @@ def ctc_gradient(y_true, y_pred):
         As in :func:`ctc`.
     y_pred : array_like, shape (B, T, K)
         As in :func:`ctc`.
+    logit_lengths, label_lengths : array_like of int, shape (B,), optional
+        As in :func:`ctc`.
 
     Returns
     -------
     numpy.ndarray, shape (B, T, K)
-        In nats per unit of the logits; each frame sums to 0. Smooth everywhere.
+        In nats per unit of the logits; each frame sums to 0, and is 0 beyond the end of its
+        recording. Smooth everywhere.
 
     Raises
     ------
@@ -351,21 +444,22 @@ def ctc_gradient(y_true, y_pred):
     array([[[ 0.1667, -0.1667],
             [ 0.1667, -0.1667]]])
     """
-    labels, logits, lengths = as_transcripts(y_true, y_pred)  # symbols, scores, lengths
+    labels, logits, lengths, frames = as_transcripts(y_true, y_pred, logit_lengths, label_lengths)  # arrays
     states = with_blanks(labels)  # blank, first, blank, second, …
     skips = may_skip(states)  # where a blank may be left out
     ends = may_end(states, lengths)  # where a path may end
-    log_probability = log_softmax(logits)  # of each symbol in each frame
+    log_probability = log_softmax(within_reach(logits))  # of each symbol in each frame
     emission = np.take_along_axis(log_probability, states[:, np.newaxis], -1)  # by state
     arrived = forward_pass(emission, skips)  # log of all paths into each state
-    ahead = backward_pass(emission, skips, ends)  # log of all ways on from there
-    complete = np.where(ends, arrived[:, -1], -np.inf)  # paths that spell the label
-    total = log_sum_exp(complete)[:, np.newaxis]  # all of them together
-    posterior = np.exp(arrived + ahead - total)  # share of them in each state
+    ahead = backward_pass(emission, skips, ends, frames)  # log of all ways on from there
+    posterior = softmax(arrived + ahead)  # share in each state, of each frame
     needed = by_symbol(posterior, states, logits.shape[-1])  # share with each symbol
-    slope = np.exp(log_probability) - needed  # predicted minus needed
+    surplus = softmax(logits) - needed  # predicted minus needed
+    counts = np.arange(logits.shape[1]) < frames[:, np.newaxis]  # frames before the end
+    pull = np.where(counts[..., np.newaxis], surplus, 0.0)  # none beyond
+    slope = pull.astype(logits.dtype, copy=False)  # one number per logit
     return slope
 
 
-class CTC(Loss, function=ctc, name="ctc"):
+class CTC(Loss, function=ctc, name="ctc", order=("reduction", "name", "dtype")):
     """Object form of :func:`ctc`."""

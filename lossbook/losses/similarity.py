@@ -1,15 +1,16 @@
 """Losses for directions and embeddings: cosine similarity and circle loss."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty
+from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty, sum_of
 from lossbook.base import Loss
 from lossbook.checks import check_finite, check_flag, check_not_below_zero
 from lossbook.losses.probability import sigmoid
 from lossbook.registry import gradient_of, loss, mask_of
 
 
-def length_of(vectors, axis=-1):
+def norm(vectors, axis=-1):
     """Return the length of each vector, without overflow where its square has no place.
 
     Parameters
@@ -26,12 +27,12 @@ def length_of(vectors, axis=-1):
 
     Examples
     --------
-    >>> length_of(np.array([[3e30, 4e30]], dtype="float32"))
+    >>> norm(np.array([[3e30, 4e30]], dtype="float32"))
     array([[5.e+30]], dtype=float32)
     """
     largest = np.abs(vectors).max(axis=axis, keepdims=True)  # its greatest coordinate
     unit = np.maximum(largest, EPSILON)  # what to measure in, never 0
-    square = ((vectors / unit) ** 2).sum(axis=axis, keepdims=True)  # Pythagoras
+    square = sum_of((vectors / unit) ** 2, axis, keepdims=True)  # Pythagoras
     length = unit * np.sqrt(square)  # back in the vectors' own unit
     return length
 
@@ -45,7 +46,7 @@ def length_of(vectors, axis=-1):
     source="salton1975vector",
     splits="rows",
 )
-def cosine_similarity(y_true, y_pred, axis=-1):
+def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
     """Charge the negative cosine of the angle between two vectors: -1 is best, lengths do not count.
 
     Parameters
@@ -78,10 +79,10 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     array([-0.7071])
     """
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    true_way = y_true / np.maximum(length_of(y_true, axis), EPSILON)  # length 1
-    pred_way = y_pred / np.maximum(length_of(y_pred, axis), EPSILON)  # length 1
-    cosine = (true_way * pred_way).sum(axis=axis)  # 1 where they point alike
-    value = -cosine  # low is good
+    true_way = y_true / np.maximum(norm(y_true, axis), EPSILON)  # length 1
+    pred_way = y_pred / np.maximum(norm(y_pred, axis), EPSILON)  # length 1
+    cosine = sum_of(true_way * pred_way, axis)  # 1 where they point alike
+    value = 0.0 - cosine  # low is good; and 0 has no sign
     return value
 
 
@@ -91,7 +92,7 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     r"-\frac{u_{ij} - \cos\theta_i\, v_{ij}}{\lVert \hat y_i \rVert}, \qquad "
     r"u_i = \frac{y_i}{\lVert y_i \rVert},\ v_i = \frac{\hat y_i}{\lVert \hat y_i \rVert}",
 )
-def cosine_similarity_gradient(y_true, y_pred, axis=-1):
+def cosine_similarity_gradient(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
     """Return the slope of each sample's cosine loss: across the prediction, never along it.
 
     Parameters
@@ -118,11 +119,11 @@ def cosine_similarity_gradient(y_true, y_pred, axis=-1):
     array([[-0.5,  0. ]])
     """
     y_true, y_pred = as_pair(y_true, y_pred, axis)  # float arrays of one shape
-    pred_length = length_of(y_pred, axis)  # how far it reaches
+    pred_length = norm(y_pred, axis)  # how far it reaches
     floored = np.maximum(pred_length, EPSILON)  # length, never 0
-    true_way = y_true / np.maximum(length_of(y_true, axis), EPSILON)  # length 1
+    true_way = y_true / np.maximum(norm(y_true, axis), EPSILON)  # length 1
     pred_way = y_pred / floored  # direction, length 1
-    cosine = (true_way * pred_way).sum(axis=axis, keepdims=True)  # 1 where alike
+    cosine = sum_of(true_way * pred_way, axis, keepdims=True)  # 1 where alike
     shadow = np.where(pred_length >= EPSILON, cosine * pred_way, 0.0)  # part along it
     slope = (shadow - true_way) / floored  # turn towards the target
     return slope
@@ -241,7 +242,15 @@ def share_among(scores, chosen):
     source="sun2020circle",
     between_samples=True,
 )
-def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
+def circle(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+) -> np.ndarray:
     """Charge embeddings whose own kind is far away and whose strangers are near, the worst pairs most.
 
     Parameters
@@ -308,15 +317,15 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
     r"-(1 - d_{ij})\,[d_{ij} \le 1 + m]\, \nu_{ij} & j \in N_i \end{cases}",
 )
 def circle_gradient(
-    y_true,
-    y_pred,
-    ref_labels=None,
-    ref_embeddings=None,
-    remove_diagonal=True,
-    gamma=80,
-    margin=0.4,
-    upstream=1.0,
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    ref_labels: ArrayLike | None = None,
+    ref_embeddings: ArrayLike | None = None,
+    remove_diagonal: bool = True,
+    gamma: float = 80,
+    margin: float = 0.4,
+    upstream: float | np.ndarray = 1.0,
+) -> np.ndarray:
     """Return the slope of the weighted sum of circle losses: a sample counts in all its pairs.
 
     Parameters
@@ -387,8 +396,8 @@ def circle_mask(
     gamma=80,
     margin=0.4,
 ):
-    """Return where a sample counts: where its value is above 0, so that it has a pair to learn from."""
-    return values > 0
+    """Return where a sample counts: where its value is not 0, so that it has a pair to learn from."""
+    return values != 0
 
 
 class Circle(

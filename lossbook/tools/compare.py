@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from functools import cache, partial
 from html import escape
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lossbook.arrays import as_dtype, as_float
 from lossbook.base import Loss
@@ -117,7 +119,7 @@ class Comparison:
         """The same for the gradients."""
         return _largest(row.gradient_difference for row in self.rows)
 
-    def agrees(self, tolerance=1e-6, *, gradient=True):
+    def agrees(self, tolerance: float = 1e-6, *, gradient: bool = True) -> bool:
         """Tell whether every engine gives lossbook's numbers.
 
         Parameters
@@ -162,17 +164,17 @@ class Comparison:
 
 
 def compare(
-    loss,
-    y_true,
-    y_pred,
-    sample_weight=None,
-    mask=None,
-    engines=None,
-    digits=8,
-    as_lists=False,
-    dtype=None,
-    **parameters,
-):
+    loss: Any,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    engines: Any = None,
+    digits: Any = 8,
+    as_lists: Any = False,
+    dtype: Any = None,
+    **parameters: Any,
+) -> Comparison:
     """Compute a loss and its gradient with lossbook and with other engines.
 
     Parameters

@@ -5,13 +5,15 @@ them, and the gradients of a reader's own losses. Nothing here is loaded by ``im
 """
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["jumps", "loss_and_slope_at", "numeric_gradient"]
 
 
-def numeric_gradient(loss, y_true, y_pred, step=1e-4):
+def numeric_gradient(loss: Any, y_true: ArrayLike, y_pred: ArrayLike, step: float = 1e-4) -> np.ndarray:
     """Return the slope of a loss in every prediction, found by moving each a little up and down.
 
     Four calls are made for each prediction: one step and half a step away, either way. The two
@@ -56,10 +58,14 @@ def numeric_gradient(loss, y_true, y_pred, step=1e-4):
         return float(np.sum(loss(y_true, moved), dtype=np.float64))
 
     for place in np.ndindex(y_pred.shape):
-        wide = (total(place, step) - total(place, -step)) / (2 * step)
-        near = (total(place, step / 2) - total(place, -step / 2)) / step
+        wide, near = (_central_difference(lambda h, at=place: total(at, h), h) for h in (step, step / 2))
         slopes[place] = (4 * near - wide) / 3
     return slopes
+
+
+def _central_difference(function, step):
+    """Return the slope of a function of one number at 0, from one step either way."""
+    return (function(step) - function(-step)) / (2 * step)
 
 
 def loss_and_slope_at(loss, batch, place, **settings):
@@ -91,8 +97,7 @@ def loss_and_slope_at(loss, batch, place, **settings):
     """
     y_true, y_pred = (np.asarray(part) for part in batch(place, **settings))
     step = 1e-6 * max(1.0, abs(place))
-    ahead, behind = (np.asarray(batch(place + h, **settings)[1], dtype=float) for h in (step, -step))
-    way = (ahead - behind) / (2 * step)
+    way = _central_difference(lambda h: np.asarray(batch(place + h, **settings)[1], dtype=float), step)
     value, gradient = loss.value_and_gradient(y_true, np.asarray(y_pred, dtype=float))
     with np.errstate(invalid="ignore"):  # what does not move pulls nowhere, however steep
         return float(value), float(np.sum(np.where(way == 0, 0.0, gradient * way)))

@@ -151,7 +151,7 @@ def loss_and_slope(losses, places, unit, loss_unit, slope_unit, *, batch=None, a
         if places[0] < 0 < places[-1]:
             axes.axvline(0, color=MUTED, linewidth=0.8)
     for (name, given), colour, dashes in zip(losses.items(), PALETTE.values(), DASHES * 2, strict=False):
-        values, slopes, breaks = _curve(given, batch, places)
+        values, slopes, breaks = _values_and_slopes(given, batch, places)
         look = {"color": colour, "linestyle": dashes, "label": name}
         above.plot(places, values, **look)
         below.plot(*_with_gaps(places, slopes, breaks), **look)
@@ -252,7 +252,7 @@ def _in_kernel():
     return False
 
 
-def _curve(given, batch, places):
+def _values_and_slopes(given, batch, places):
     """Return the losses and slopes along the places, and where the slope jumps between two."""
     from lossbook.registry import spec_of
     from lossbook.tools.numeric import jumps, loss_and_slope_at

@@ -30,6 +30,10 @@ __all__ = [
     "html_code",
     "html_table",
     "html_value",
+    "markdown_code",
+    "markdown_table",
+    "markdown_text",
+    "markdown_value",
     "one_line",
     "text_table",
     "text_value",
@@ -39,7 +43,7 @@ __all__ = [
 
 TEXT_WIDTH = 100  # columns of a terminal table
 VALUE_WIDTH = 44  # columns of an array in a terminal table
-HTML_WIDTH = 72  # columns of an array in an HTML cell
+HTML_WIDTH = 48  # columns of an array in an HTML cell
 MAX_ROWS, MAX_COLUMNS, MAX_ITEMS = 6, 6, 8  # larger arrays are summarised
 FIRST = 4  # entries shown of a summarised array
 MAX_TEXT = 200  # characters shown of any other object
@@ -55,26 +59,27 @@ LINE_COLOUR = (
 STYLE = """<style>
 html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
   background: transparent; color: inherit; padding: 0; }
-& { overflow-x: auto; margin: 0.5em 0; }
+& { overflow-x: auto; margin: 0.5em 0; container-type: inline-size; }
 & table { border-collapse: collapse; border: 0; width: auto; margin: 0 0 0.75em 0;
-  table-layout: auto; font-size: 0.9em; color: inherit; background: transparent; }
-& caption { caption-side: top; text-align: left; font-weight: 600; padding: 0.3em 0.6em;
+  table-layout: auto; font-size: 0.9em; line-height: 1.35; color: inherit; background: transparent; }
+& caption { caption-side: top; text-align: left; font-weight: 600; padding: 0.2em 0.55em;
   color: inherit; }
 & table tr, & table tbody tr:nth-child(odd), & table tbody tr:hover {
   background: transparent; }
-& th, & td { border: 0; padding: 0.35em 0.55em; text-align: left;
+& th, & td { border: 0; padding: 0.25em 0.55em; text-align: left;
   vertical-align: top; font-weight: normal; white-space: normal; max-width: none; color: inherit;
   background: transparent; border-bottom: 1px solid $line; }
-& th + td { min-width: 11em; }
 & thead th { font-weight: 600; border-bottom-width: 2px; }
 & tbody + tbody { border-top: 2px solid $line; }
 & [align=right] { text-align: right; }
 & [align=center] { text-align: center; }
 & table pre, & table code { margin: 0; padding: 0; border: 0; box-shadow: none;
   font-family: var(--pst-font-family-monospace, var(--jp-code-font-family, monospace));
-  font-size: 0.95em; line-height: 1.4; color: inherit; background: transparent; }
-& table pre { white-space: pre; overflow: visible; }
+  font-size: 0.95em; line-height: inherit; color: inherit; background: transparent; }
+& table pre { white-space: pre; overflow: visible; display: inline-block; }
 & table code { white-space: pre-wrap; }
+& table .array, & small { white-space: nowrap; }
+& table .array { white-space: pre; }
 & small { font-size: 0.85em;
   color: var(--pst-color-text-muted, var(--jp-ui-font-color2, inherit)); }
 & .keyword { color: var(--jp-mirror-editor-keyword-color, var(--pst-color-accent, inherit)); }
@@ -82,9 +87,31 @@ html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
 & .string { color: var(--jp-mirror-editor-string-color, var(--pst-color-secondary, inherit)); }
 & details { margin: 0; padding: 0; border: 0; background: transparent; }
 & summary { cursor: pointer; padding: 0; color: inherit; background: transparent; display: list-item;
-  list-style: disclosure-closed inside; }
+  list-style: disclosure-closed inside; font-size: 0.9em; }
+& table summary { font-size: 1em; }
 & details[open] > summary { list-style-type: disclosure-open; }
 & table table { font-size: 1em; margin: 0.4em 0 0.4em 1.2em; }
+@container (max-width: 62em) {
+  & .lossbook-explain { display: grid; grid-template-columns: minmax(min(19em, 100%), 1fr) auto; }
+  & .lossbook-explain > thead, & .lossbook-explain > tbody, & .lossbook-explain > * > tr {
+    display: grid; grid-template-columns: subgrid; grid-column: 1 / -1; }
+  & .lossbook-explain > caption { display: block; grid-column: 1 / -1; }
+  & .lossbook-explain > tbody + tbody { border-top-width: 1px; }
+  & .lossbook-explain > * > tr { padding: 0.25em 0; border-bottom: 1px solid $line;
+    grid-template-rows: auto 1fr; }
+  & .lossbook-explain > * > tr > * { padding: 0 0.55em; border: 0; }
+  & .lossbook-explain > thead th + th:not(:last-child) { display: none; }
+  & .lossbook-explain > tbody > tr > td:not(:last-child) { grid-row: 2; grid-column: 1;
+    color: var(--pst-color-text-muted, var(--jp-ui-font-color2, inherit)); }
+  & .lossbook-explain > tbody > tr > th + td:last-child,
+  & .lossbook-explain > tbody > tr > td + td { grid-row: 1 / span 2; grid-column: 2; }
+  & .lossbook-explain > tbody > tr > td:only-child { grid-column: 1 / -1; }
+}
+@container (max-width: 34em) {
+  & .lossbook-explain { grid-template-columns: minmax(0, 1fr); }
+  & .lossbook-explain > thead { display: none; }
+  & .lossbook-explain > tbody > tr > td + td { grid-row: 3; grid-column: 1; }
+}
 </style>""".replace("&", ".lossbook.lossbook").replace("$line", LINE_COLOUR)
 """The style sheet of a table, which goes along with it."""
 
@@ -117,6 +144,8 @@ class ArraySummary:
         How many entries are NaN; the three numbers above leave them out.
     first : tuple
         The first entries, in row order.
+    rows : tuple of (int, numpy.ndarray)
+        The rows asked for, along the first axis, each with its number.
 
     Examples
     --------
@@ -132,10 +161,11 @@ class ArraySummary:
     high: float | None
     nans: int
     first: tuple
+    rows: tuple = ()
 
     @classmethod
-    def of(cls, array):
-        """Summarise ``array``, of any shape."""
+    def of(cls, array, rows=()):
+        """Summarise ``array``, of any shape, and keep the rows asked for, as far as it has them."""
         array = np.asarray(array)
         first = tuple(array.flat[:FIRST].tolist())
         low = mean = high = None
@@ -148,7 +178,8 @@ class ArraySummary:
                 known = numbers[~nan]
                 with np.errstate(all="ignore"):
                     low, mean, high = float(known.min()), float(known.mean()), float(known.max())
-        return cls(array.shape, array.dtype.name, low, mean, high, nans, first)
+        kept = tuple((row, np.array(array[row])) for row in rows if row < len(array))
+        return cls(array.shape, array.dtype.name, low, mean, high, nans, first, kept)
 
     def text(self, digits=6):
         """Give the summary as plain text: extremes and mean in one line, entries in the next."""
@@ -160,7 +191,9 @@ class ArraySummary:
             facts.append(f"{self.nans} nan")
         if facts:
             lines.append(", ".join(facts))
-        if self.first:
+        for row, numbers in self.rows:
+            lines.append(f"row {row}: {_format(numbers, digits, None, 1).replace(chr(10), ', ')}")
+        if self.first and not self.rows:
             shown = ", ".join(_format(entry, digits, None, 1) for entry in self.first)
             more = ", …" if math.prod(self.shape) > len(self.first) else ""
             lines.append(f"first {shown}{more}")
@@ -224,18 +257,21 @@ def format_number(x, digits=6):
     return text if not math.isfinite(number) or re.search("[.e]", text) else text + ".0"
 
 
-def format_value(value, digits=6, width=VALUE_WIDTH):
+def format_value(value, digits=6, width=VALUE_WIDTH, rows=()):
     """Write any value as plain text: numbers, arrays, containers, other objects.
 
     Parameters
     ----------
     value : object
         Arrays up to 8 entries (one axis) or 6 by 6 (two axes) are written whole, entries aligned;
-        larger ones become their least, mean, greatest and first entries.
+        larger ones become their least, mean, greatest and first entries. A column, of shape
+        (N, 1), is written as a row with the sign of transposition.
     digits : int, default 6
         Significant digits of each floating-point number.
     width : int, default 44
         Longest line of an array; longer rows go on in the next line.
+    rows : tuple of int, default ()
+        Rows shown of an array too large to show whole.
 
     Returns
     -------
@@ -247,12 +283,14 @@ def format_value(value, digits=6, width=VALUE_WIDTH):
     >>> print(format_value(np.array([[0.5, 12.25], [13.0, 1 / 3]])))
     [[ 0.5  12.25]
      [13.0   0.333333]]
-    >>> format_value((np.float64(0.5), "sum", None))
-    "(0.5, 'sum', None)"
+    >>> format_value((np.float64(0.5), "sum", None)), format_value(np.array([[0.5], [1.0]]))
+    ("(0.5, 'sum', None)", '[0.5  1.0]ᵀ')
     >>> print(format_value(np.arange(10)))
     min 0.0, mean 4.5, max 9.0
     first 0, 1, 2, 3, …
     """
+    if rows and isinstance(value, np.ndarray) and value.ndim and not _is_small(value.shape):
+        value = ArraySummary.of(value, rows)
     return _format(value, digits, width, 0)
 
 
@@ -322,6 +360,9 @@ def _format_array(array, digits, width):
         return _format(array.item(), digits, width, 1)
     if array.size == 0:
         return "[]"
+    if _is_column(array.shape):
+        row = _format_array(array[:, 0], digits, width)
+        return f"{row}ᵀ" if row.endswith("]") else row
     if not _is_small(array.shape):
         return ArraySummary.of(array).text(digits)
     entries = [_format(entry, digits, None, 1) for entry in array.ravel().tolist()]
@@ -344,17 +385,23 @@ def _lay_out(entries, width, indent):
     if entries.ndim > 1:
         rows = [_lay_out(row, width, indent + 1) for row in entries]
         return "[" + ("\n" + margin).join(rows) + "]"
-    lines, room = [""], width - 1
+    lines, limit = [""], width - 1
     for entry in entries:
         longer = f"{lines[-1]}  {entry}" if lines[-1] else entry
-        if lines[-1] and len(longer) + indent + 1 > room:
+        if lines[-1] and len(longer) + indent + 1 > limit:
             lines.append(entry)
         else:
             lines[-1] = longer
     return "[" + ("\n" + margin).join(line.rstrip() for line in lines) + "]"
 
 
+def _is_column(shape):
+    return len(shape) == 2 and shape[1] == 1 and shape[0] > 1
+
+
 def _is_small(shape):
+    if _is_column(shape):
+        shape = shape[:1]
     if len(shape) == 1:
         return shape[0] <= MAX_ITEMS
     *outer, columns = shape
@@ -500,20 +547,40 @@ def _sorted_set(found):
 # ------------------------------------------------------------------------------------------- text
 
 
-def text_value(value, digits=6, width=VALUE_WIDTH):
-    """Write a value and its shape and type, as in a terminal table.
+def text_value(value, digits=6, width=VALUE_WIDTH, rows=()):
+    """Write a value and its shape and type, as in a terminal table; arrays in a container each by itself.
 
     Examples
     --------
-    >>> print(text_value(np.array([0.5, 1.0])))
-    [0.5  1.0]  (2,) float64
+    >>> print(text_value({"main": np.array([0.5, 1.0]), "side": np.array([2])}))
+    main: [0.5  1.0]  (2,) float64
+    side: [2]  (1,) int64
     """
-    text, kind = format_value(value, digits, width), format_kind(value)
+    items = _items_with_arrays(value)
+    if items:
+        written = [
+            (f"{name}: ", text_value(item, digits, width - len(name) - 2, rows)) for name, item in items
+        ]
+        return "\n".join(name + text.replace("\n", "\n" + " " * len(name)) for name, text in written)
+    text, kind = format_value(value, digits, width, rows), format_kind(value)
     if not kind:
         return "\n".join(_wrap(text, width))
     together = f"{text}  {kind}"
     fits = "\n" not in text and len(together) <= width
     return together if fits else f"{text}\n{kind}"
+
+
+def _items_with_arrays(value):
+    """Give (name, item) for each item of a dict, list or tuple that holds an array; otherwise nothing."""
+    if not isinstance(value, (dict, list, tuple)) or not 0 < len(value) <= MAX_ITEMS:
+        return []
+    if isinstance(value, dict):
+        names, items = [str(key) for key in value], list(value.values())
+    else:
+        names, items = getattr(value, "_fields", range(len(value))), list(value)
+    if not any(isinstance(item, (np.ndarray, ArraySummary)) or _items_with_arrays(item) for item in items):
+        return []
+    return [(str(name), item) for name, item in zip(names, items, strict=True)]
 
 
 def text_table(headers, rows, align=None, width=TEXT_WIDTH, fixed=()):
@@ -548,18 +615,18 @@ def text_table(headers, rows, align=None, width=TEXT_WIDTH, fixed=()):
     mae    6.25
     """
     align = _check_align(align, headers)
-    headers = [_plain(cell) for cell in headers]
-    table = [None if row is None else [_plain(cell) for cell in row] for row in rows]
+    headers = [_cell_text(cell) for cell in headers]
+    table = [None if row is None else [_cell_text(cell) for cell in row] for row in rows]
     cells = [[header] for header in headers]
     for row in filter(None, table):
         own = row if len(row) == len(headers) else row[:-1]  # the last cell of a short row spans the rest
         for column, cell in zip(cells, own, strict=False):
             column.append(cell)
     natural = [max(map(_widest, column)) for column in cells]
-    room = width - 2 * (len(headers) - 1)
+    limit = width - 2 * (len(headers) - 1)
     words = [max(map(_longest_word, column)) for column in cells]
     least = [natural[c] if c in fixed else min(natural[c], words[c]) for c in range(len(headers))]
-    widths = _fit(_fit(natural, least, room), [min(8, size) for size in least], room, fixed)
+    widths = _fit(_fit(natural, least, limit), [min(8, size) for size in least], limit, fixed)
     rule = "  ".join("─" * size for size in widths)
     lines = [*_text_row(headers, widths, align), rule]
     for row in table:
@@ -567,7 +634,7 @@ def text_table(headers, rows, align=None, width=TEXT_WIDTH, fixed=()):
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _plain(cell):
+def _cell_text(cell):
     if isinstance(cell, Html):
         return html.unescape(re.sub("<[^>]*>", "", cell))
     return cell if isinstance(cell, str) else format_value(cell)
@@ -581,10 +648,10 @@ def _longest_word(text):
     return max((len(word) for word in text.split()), default=0)
 
 
-def _fit(widths, least, room, fixed=()):
+def _fit(widths, least, limit, fixed=()):
     """Take from the widest column, one character at a time, until all of them fit."""
     widths = list(widths)
-    while sum(widths) > room:
+    while sum(widths) > limit:
         loose = [c for c in range(len(widths)) if widths[c] > least[c] and c not in fixed]
         if not loose:
             break
@@ -699,7 +766,7 @@ def html_block(*parts):
     return Html(f'<div class="lossbook">\n{STYLE}\n{inside}\n</div>')
 
 
-def html_value(value, digits=6):
+def html_value(value, digits=6, rows=()):
     """Write a value in HTML: the numbers in fixed pitch, then its shape and type, muted.
 
     Examples
@@ -707,14 +774,18 @@ def html_value(value, digits=6):
     >>> html_value(0.25)
     '<code>0.25</code>'
     >>> html_value(np.array([0.5, 1.0]))
-    '<pre>[0.5  1.0]</pre><small>(2,) float64</small>'
+    '<code class="array">[0.5  1.0]</code> <small>(2,) float64</small>'
     """
-    text = html.escape(format_value(value, digits, width=HTML_WIDTH))
+    items = _items_with_arrays(value)
+    if items:
+        written = [(html.escape(name), html_value(item, digits, rows)) for name, item in items]
+        return Html("".join(f"<div><code>{name}:</code> {text}</div>" for name, text in written))
+    text = html.escape(format_value(value, digits, HTML_WIDTH, rows))
     kind = html.escape(format_kind(value))
-    muted = f"<small>{kind}</small>" if kind else ""
-    if "\n" in text or isinstance(value, np.ndarray):
+    muted = f" <small>{kind}</small>" if kind else ""
+    if "\n" in text:
         return Html(f"<pre>{text}</pre>{muted}")
-    return Html(f"<code>{text}</code> {muted}".rstrip())
+    return Html(f'<code class="array">{text}</code>{muted}' if kind else f"<code>{text}</code>")
 
 
 def html_code(code, bold=()):
@@ -786,3 +857,57 @@ def _html_row(row, align, row_headers):
             name, attributes = "th", f' scope="row" align="{side}"'  # centred unless told otherwise
         cells.append(f"<{name}{attributes}>{_html_cell(cell)}</{name}>")
     return f"<tr>{''.join(cells)}</tr>"
+
+
+# --------------------------------------------------------------------------------------- Markdown
+
+
+def markdown_code(code):
+    """Write code for a cell of a table in Markdown, its lines below each other.
+
+    Examples
+    --------
+    >>> markdown_code("a | b")
+    '`a \\\\| b`'
+    """
+    lines = [line.replace("|", "\\|") for line in code.split("\n")]
+    return "<br>".join(f"`` {line} ``" if "`" in line else f"`{line}`" for line in lines)
+
+
+def markdown_text(text):
+    """Write plain text for Markdown, in which nothing of it is a sign.
+
+    Examples
+    --------
+    >>> print(markdown_text("a * b < c"))
+    a \\* b \\< c
+    """
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text)
+
+
+def markdown_value(value, digits=6, rows=()):
+    """Write a value for a cell of a table in Markdown: the numbers as code, then its shape and type.
+
+    Examples
+    --------
+    >>> markdown_value(np.array([0.5, 1.0]))
+    '`[0.5  1.0]` (2,) float64'
+    """
+    items = _items_with_arrays(value)
+    if items:
+        return "<br>".join(f"`{name}:` {markdown_value(item, digits, rows)}" for name, item in items)
+    return f"{markdown_code(format_value(value, digits, HTML_WIDTH, rows))} {format_kind(value)}".rstrip()
+
+
+def markdown_table(headers, rows):
+    """Write a table in Markdown; cells are text, in which Markdown and HTML stay what they are.
+
+    Examples
+    --------
+    >>> print(markdown_table(["loss", "value"], [["mse", "0.25"]]))
+    | loss | value |
+    | --- | --- |
+    | mse | 0.25 |
+    """
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

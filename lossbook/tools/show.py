@@ -93,7 +93,7 @@ def source(function):
     --------
     >>> from lossbook.losses.regression import huber
     >>> print(source(huber).splitlines()[0])
-    def huber(y_true, y_pred, delta=1.0):
+    def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarray:
     """
     text = textwrap.dedent(inspect.getsource(function))
     lines = text.splitlines()

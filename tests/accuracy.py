@@ -1,7 +1,7 @@
 """How exact are the losses? Float64 against numbers of 100 digits, in units in the last place (ulp).
 
-    python -m benchmarks.accuracy            prints the table and writes benchmarks/accuracy.md
-    python -m benchmarks.accuracy --points 50     a quick look; writes nothing
+    python tests/accuracy.py                prints the table and writes tests/accuracy.md
+    python tests/accuracy.py --points 50    a quick look; writes nothing
 
 Each loss is measured over its whole domain, off the clips: misses from 1e-12 to 1e12, probabilities
 within 1e-7 of 0 and of 1, logits to ±10 000. Beside it stands what Keras computes in float64 for the
@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from cases import KERAS_HAS, LOSSES, exact_slope, exact_values, example
 from mpmath import mpf
 
-from benchmarks import exact
 from lossbook import CATALOGUE, EPSILON
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -43,11 +43,14 @@ class Row:
     """Of the points: less for the losses whose exact slope takes long."""
     bound: float = AIM
     """What the tests allow, in ulp."""
+    note: str = ""
+    """What sets its inputs apart from those of another row."""
 
     @property
     def label(self):
         shown = ", ".join(f"{key}={value}" for key, value in self.settings.items() if key != "axis")
-        return f"{self.name}({shown})" if shown else self.name
+        name = f"{self.name}({shown})" if shown else self.name
+        return f"{name}, {self.note}" if self.note else name
 
 
 def spread(rng, shape, low, high):
@@ -118,6 +121,32 @@ def rows_of_shares(rng, n):
     return np.clip(rows, 2 * EPSILON, 1 - 2 * EPSILON)
 
 
+def nearly_certain(rng, n):
+    """Rows in which one class has all but 1e-6 to a quarter; they sum to 1 within a rounding."""
+    weights = rng.random((n, 4)) * spread(rng, (n, 1), -6, -0.9)
+    weights[np.arange(n), class_numbers(rng, n)] = 1.0
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def one_hot_certain(rng, n):
+    rows = nearly_certain(rng, n)
+    numbers = np.where(rng.random(n) < 0.7, rows.argmax(axis=-1), class_numbers(rng, n))
+    return np.eye(4)[numbers], np.clip(rows, 2 * EPSILON, 1 - 2 * EPSILON)
+
+
+def soft_labels(rng, n):
+    return rng.dirichlet(np.ones(4), n)
+
+
+def soft_shares(rng, n):
+    rows = np.where(rng.random((n, 1)) < 0.5, rows_of_shares(rng, n), one_hot_certain(rng, n)[1])
+    return soft_labels(rng, n), rows
+
+
+def soft_logits(rng, n):
+    return soft_labels(rng, n), logits(rng, n)
+
+
 def one_hot_shares(rng, n):
     return np.eye(4)[class_numbers(rng, n)], rows_of_shares(rng, n)
 
@@ -148,6 +177,13 @@ def class_scores(rng, n):
     return np.eye(4)[class_numbers(rng, n)], signed(rng, (n, 4), -3, 4)
 
 
+def near_margins(rng, n):
+    """Own scores that lead by nearly 1, over rivals of every size."""
+    y_true, y_pred = class_scores(rng, n)
+    own = 1 + np.maximum((y_pred * (1 - y_true)).max(axis=-1), 0) + signed(rng, n, -12, -1)
+    return y_true, np.where(y_true == 1, own[:, np.newaxis], y_pred)
+
+
 def vectors(rng, n):
     y_true = signed(rng, (n, 1), -3, 3) * rng.normal(size=(n, 4))
     near = y_true * spread(rng, (n, 1), -3, 3) + spread(rng, (n, 1), -6, 0) * rng.normal(size=(n, 4))
@@ -175,6 +211,7 @@ def recordings(rng, n):
 
 REGION = {"axis": -1}
 LOGITS = {"from_logits": True}
+BALANCED = {"apply_class_balancing": True}
 ROWS = [
     Row("mean_squared_error", misses),
     Row("mean_absolute_error", misses),
@@ -184,25 +221,53 @@ ROWS = [
     Row("log_cosh", exact_misses),
     Row("binary_crossentropy", yes_or_no),
     Row("binary_crossentropy", yes_or_no_logits, LOGITS, slope_unit="1"),
-    Row("categorical_crossentropy", one_hot_shares, value_unit="1", slope_unit="row"),
+    Row("categorical_crossentropy", one_hot_shares),
+    Row("categorical_crossentropy", one_hot_certain, note="nearly certain"),
+    Row("categorical_crossentropy", soft_shares, slope_unit="row", note="soft labels"),
     Row("categorical_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
+    Row("categorical_crossentropy", soft_logits, LOGITS, "logits", "path", note="soft labels"),
     Row("sparse_categorical_crossentropy", numbered_shares, slope_unit="row"),
     Row("sparse_categorical_crossentropy", numbered_logits, LOGITS, value_unit="logits", slope_unit="logits"),
-    Row("categorical_generalized_cross_entropy", numbered_shares, {"q": 0.5}),
+    *(  # the exponent of its slope, q - 1, is rounded
+        Row("categorical_generalized_cross_entropy", numbered_shares, {"q": q}, bound=6.0)
+        for q in (0.1, 0.3, 0.5, 0.7, 0.9)
+    ),
     Row("kl_divergence", distributions, value_unit="term"),
     Row("poisson", counts, value_unit="term", slope_unit="1"),
     Row("binary_focal_crossentropy", labelled_probabilities),
+    Row("binary_focal_crossentropy", labelled_probabilities, {"gamma": 0.1}),
+    *(Row("binary_focal_crossentropy", labelled_probabilities, BALANCED | {"alpha": a}) for a in (0.0, 1.0)),
     Row("binary_focal_crossentropy", labelled_logits, LOGITS, bound=6.0),  # its slope has ten rounded factors
-    Row("categorical_focal_crossentropy", one_hot_shares, value_unit="1", slope_unit="1"),
+    Row("binary_focal_crossentropy", labelled_logits, {"gamma": 0.1, **LOGITS}, bound=6.0),
+    Row("categorical_focal_crossentropy", one_hot_shares, bound=12.0),  # slope: the cube of a rounded share
+    Row("categorical_focal_crossentropy", one_hot_certain, bound=12.0, note="nearly certain"),
+    Row("categorical_focal_crossentropy", one_hot_certain, {"alpha": 1.0, "gamma": 0.1}, note="certain"),
+    Row("categorical_focal_crossentropy", soft_shares, slope_unit="row", note="soft labels"),
     Row("categorical_focal_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
+    Row("categorical_focal_crossentropy", soft_logits, LOGITS, "logits", "path", note="soft labels"),
     Row("hinge", sides),
     Row("squared_hinge", sides),
-    Row("categorical_hinge", class_scores, value_unit="term"),
+    Row("categorical_hinge", class_scores),
+    Row("categorical_hinge", near_margins, note="near a lead of 1"),
     Row("dice", regions, REGION, value_unit="1", slope_unit="row"),
-    Row("tversky", regions, {"alpha": 0.3, "beta": 0.7, **REGION}, value_unit="1", slope_unit="row"),
+    *(  # its slope has the square of a rounded sum
+        Row("tversky", regions, {"alpha": a, "beta": b, **REGION}, "1", "row", bound=6.0)
+        for a, b in [(0.3, 0.7), (0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
+    ),
     Row("cosine_similarity", vectors, value_unit="1", slope_unit="turn"),
     Row("circle", embeddings, value_unit="distance", slope_unit="distance", share=0.1),
     Row("ctc", recordings, value_unit="1", slope_unit="path", share=0.2),
+]
+
+_NAMED = {row.name for row in ROWS}
+ROWS += [  # any other loss, on the data of its record
+    Row(
+        name,
+        lambda rng, n, name=name, first=record.settings[0]: example(name, first, seed=rng, shape=(n, 3)),
+        record.settings[0],
+    )
+    for name, record in LOSSES.items()
+    if name not in _NAMED
 ]
 
 UNITS = {
@@ -212,7 +277,7 @@ UNITS = {
     "term": "the largest term of the sum: terms of both signs cancel",
     "logits": "the result, times the largest logit where it is above 1: "
     "a logit's own last digit moves the result as much",
-    "path": "1, times the largest logit: a share of paths is the exponential of a sum of logits",
+    "path": "1, times the largest logit where it is above 1: a share is the exponential of a sum of logits",
     "turn": "1 over the prediction's length: the slope is the difference of two directions",
     "distance": "the result's largest entry, times 2 gamma: a distance's last digit moves it as much",
 }
@@ -242,7 +307,6 @@ def largest_term(name, y_true, y_pred):
     terms = {
         "kl_divergence": lambda: y * np.log(y / p),
         "poisson": lambda: [p, y, y * np.log(p + EPSILON)],
-        "categorical_hinge": lambda: [1.0, *p],
     }
     return mpf(float(np.abs(np.concatenate([np.ravel(one) for one in terms[name]()])).max()))
 
@@ -274,7 +338,7 @@ def measure(row, points=POINTS, seed=0, keras=True):
     seed : int
         Of the random inputs.
     keras : bool
-        Whether to measure Keras as well; if not, its errors are NaN.
+        Whether to measure Keras as well, where it has the loss; if not, its errors are NaN.
 
     Returns
     -------
@@ -283,12 +347,12 @@ def measure(row, points=POINTS, seed=0, keras=True):
     points = max(4, int(points * row.share))
     labels, predictions = row.inputs(np.random.default_rng(seed), points)
     ours = lossbook_answers(row, labels, predictions)
-    theirs = keras_answers(row, labels, predictions) if keras else [(np.nan, np.nan)] * points
+    asked = keras and row.name in KERAS_HAS
+    theirs = keras_answers(row, labels, predictions) if asked else [(np.nan, np.nan)] * points
     worst = np.zeros(4)
-    for y_true, y_pred, *answers in zip(labels, predictions, ours, theirs, strict=True):
-        settings = {key: mpf(one) if isinstance(one, float) else one for key, one in row.settings.items()}
-        values = exact.value(row.name, y_true, y_pred, **settings)
-        slopes = exact.slope(row.name, y_true, y_pred, **settings).ravel().tolist()
+    for (y_true, y_pred), *answers in zip(blocks(row, labels, predictions), ours, theirs, strict=True):
+        values = exact_values(row.name, y_true, y_pred, **row.settings)
+        slopes = exact_slope(row.name, y_true, y_pred, **row.settings).ravel().tolist()
         units = unit_of(row.value_unit, row, y_true, y_pred, values)
         slope_units = unit_of(row.slope_unit, row, y_true, y_pred, slopes)
         errors = [
@@ -314,7 +378,7 @@ def errors_in_ulp(computed, true, units):
 
 def blocks(row, labels, predictions):
     """Return what goes into one call: a batch of one sample, or one whole batch for Circle."""
-    if row.name == "circle":
+    if LOSSES[row.name].batch:
         return zip(labels, predictions, strict=True)
     return ((labels[i : i + 1], predictions[i : i + 1]) for i in range(len(predictions)))
 
@@ -340,7 +404,7 @@ def keras_answers(row, labels, predictions):
     loss = getattr(keras.losses, CATALOGUE[row.name].cls.__name__)(
         **settings, reduction="none", dtype="float64"
     )
-    if row.name == "circle":
+    if LOSSES[row.name].batch:
         return [ask(tf, loss, y, p) for y, p in blocks(row, labels, predictions)]
     values, slopes = ask(tf, loss, labels, predictions)
     return list(zip(values, slopes, strict=True))
@@ -365,10 +429,10 @@ def table(results):
         (
             one.row.label,
             shown(one.value),
-            shown(one.keras_value),
+            shown(one.keras_value) if one.row.name in KERAS_HAS else "–",
             one.row.value_unit,
             shown(one.slope),
-            shown(one.keras_slope),
+            shown(one.keras_slope) if one.row.name in KERAS_HAS else "–",
             one.row.slope_unit,
         )
         for one in results
@@ -401,7 +465,7 @@ def page(results):
         [
             "# How exact the losses are",
             "",
-            f"Worst errors over {total} random samples, by `python -m benchmarks.accuracy`. {text}",
+            f"Worst errors over {total} random samples, by `python tests/accuracy.py`. {text}",
             "",
             *table(results),
             "",
