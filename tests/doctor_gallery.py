@@ -665,6 +665,7 @@ def clean(seed):
     positive = rng.uniform(0.5, 9, shape).astype(dtype)
     for name in ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh"):
         yield name, (name, real, guess, weight)
+    yield "quantile", (lossbook.Quantile(rng.choice([0.1, 0.5, 0.9])), real, guess, weight)
     yield "mape", (L.MeanAbsolutePercentageError(), positive, guess, weight)
     yield "msle", ("msle", positive, rng.uniform(0, 9, shape).astype(dtype), weight)
     yield "poisson", (L.Poisson(), rng.poisson(3, shape), positive, weight)

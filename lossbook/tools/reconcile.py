@@ -214,6 +214,11 @@ def _huber(way, y, p):
     return cost / delta if way.formula == "smooth L1" else cost, "mean"
 
 
+def _quantile(way, y, p):
+    share, error = way.settings.get("quantile", 0.5), p - y
+    return np.where(error > 0, (1 - share) * error, -share * error), "mean"
+
+
 def _log_cosh(way, y, p):
     e = p - y
     return np.abs(e) + np.log1p(np.exp(-2 * np.abs(e))) - math.log(2), "mean"
@@ -289,7 +294,8 @@ def _overlap(way, y, p):
 COSTS = {
     "mean_squared_error": _squared, "mean_absolute_error": _absolute,
     "mean_absolute_percentage_error": _percentage, "mean_squared_logarithmic_error": _logarithmic,
-    "huber": _huber, "log_cosh": _log_cosh, "poisson": _poisson, "binary_crossentropy": _binary,
+    "quantile": _quantile, "huber": _huber, "log_cosh": _log_cosh, "poisson": _poisson,
+    "binary_crossentropy": _binary,
     "binary_focal_crossentropy": _binary_focal, "categorical_crossentropy": _categorical,
     "sparse_categorical_crossentropy": _categorical, "categorical_focal_crossentropy": _categorical_focal,
     "kl_divergence": _divergence, "hinge": _hinge, "squared_hinge": _squared_hinge,

@@ -30,6 +30,7 @@ SIGNS = {"hinge", "squared_hinge"}
 ENTRYWISE = {
     "mean_squared_error",
     "mean_absolute_error",
+    "quantile",
     "mean_absolute_percentage_error",
     "mean_squared_logarithmic_error",
     "huber",
