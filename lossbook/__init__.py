@@ -28,11 +28,14 @@ from lossbook.registry import CATALOGUE, get
 
 if TYPE_CHECKING:  # loaded on first use, by __getattr__ below; an editor reads them here
     from lossbook.tools import engines, plots, render
+    from lossbook.tools.check import check
     from lossbook.tools.compare import compare
+    from lossbook.tools.doctor.clinic import fingerprint
     from lossbook.tools.engines import outcomes
     from lossbook.tools.explain import explain
     from lossbook.tools.explore import explore
     from lossbook.tools.numeric import numeric_gradient
+    from lossbook.tools.reconcile import reconcile
     from lossbook.tools.show import formula, source
 
 __version__ = "0.2.0"
@@ -42,11 +45,13 @@ __all__ = [
     "EPSILON",
     "REDUCTIONS",
     "Loss",
+    "check",
     "compare",
     "engines",
     "explain",
     "explore",
     "fast",
+    "fingerprint",
     "formula",
     "get",
     "log_softmax",
@@ -54,6 +59,7 @@ __all__ = [
     "numeric_gradient",
     "outcomes",
     "plots",
+    "reconcile",
     "reduce_values",
     "render",
     "sigmoid",
@@ -63,15 +69,18 @@ __all__ = [
 __all__ += losses.__all__
 
 _TOOLS = {
+    "check": "check",
     "compare": "compare",
     "engines": "",
     "explain": "explain",
     "explore": "explore",
+    "fingerprint": "doctor.clinic",
     "formula": "show",
     "keras": "engines",
     "numeric_gradient": "numeric",
     "outcomes": "engines",
     "plots": "",
+    "reconcile": "reconcile",
     "render": "",
     "source": "show",
     "tf": "engines",

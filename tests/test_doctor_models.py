@@ -1,0 +1,160 @@
+"""The doctor on Keras models: broken ones are found and mended, clean ones stay clean, none is changed."""
+
+import random
+
+import numpy as np
+import pytest
+from doctor_models import BITS, BROKEN, CLEAN, REAL, Case, X, sequential
+
+import lossbook
+from lossbook import check
+from lossbook.tools.doctor.findings import CHECKS
+from lossbook.tools.engines import keras, tf
+
+
+def examined(case, model):
+    return check(model, case.x, case.y, **case.options)
+
+
+WITHOUT_A_LINE = {"refused"}  # Keras's own words are all there is
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: f"{case.code}: {case.label}")
+def test_a_broken_model_is_found_and_mended(case):
+    keras.utils.set_random_seed(4)
+    model = case.build()
+    report = examined(case, model)
+    assert case.code in report.codes
+    finding = report[report.codes.index(case.code)]
+    assert finding.says and finding.link
+    if case.code in WITHOUT_A_LINE:
+        return
+    names = {
+        "model": model,
+        "x": case.x,
+        "y": case.y,
+        "keras": keras,
+        "np": np,
+        "lossbook": lossbook,
+        "sample_weight": None,
+        **case.options,
+        **case.names,
+    }
+    if case.mended:  # the line says which model to build
+        names["built_again"] = case.mended()
+    with pytest.raises(AssertionError):
+        exec(finding.guard, names)
+    exec(finding.mend, names)
+    exec(finding.guard, names)
+    options = {"class_weight": names["class_weight"]} if "class_weight" in case.options else {}
+    mended = check(names["model"], names["x"], names["y"], names["sample_weight"], **options)
+    assert case.code not in mended.codes
+
+
+@pytest.mark.parametrize("case", CLEAN, ids=lambda case: case.label)
+def test_a_clean_model_has_no_finding(case):
+    keras.utils.set_random_seed(5)
+    assert examined(case, case.build()).codes == []
+
+
+def test_the_gallery_is_as_large_as_promised():
+    assert len(BROKEN) >= 20 and len(CLEAN) >= 30
+
+
+def test_every_check_of_models_has_a_case():
+    codes = {
+        code
+        for stage in ("model-frame", "model", "model-last", "input")
+        for found, _ in CHECKS[stage]
+        for code in found
+    }
+    assert codes - {case.code for case in BROKEN} == set()
+
+
+def test_the_layer_where_the_gradient_dies():
+    model = sequential(
+        keras.layers.Dense(4, name="first"),
+        keras.layers.Lambda(tf.sign, name="cut"),
+        keras.layers.Dense(3, name="second"),
+        keras.layers.Dense(1, name="third"),
+    )
+    (finding,) = check(model, X, REAL)
+    assert finding.code == "dead-gradient" and "first" in finding.where and "second" in finding.says
+
+
+def test_nothing_is_trained_and_nothing_is_changed():
+    layers = keras.layers
+    model = sequential(
+        layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(1), metrics=["mae"]
+    )
+    model.fit(X, REAL, epochs=1, verbose=0)
+    held = [*model.variables, *model.optimizer.variables, *(v for m in model.metrics for v in m.variables)]
+    before = [np.array(v) for v in held]
+    states = (
+        random.getstate(),
+        np.random.get_state()[1].copy(),  # noqa: NPY002
+        tf.random.get_global_generator().state.numpy(),
+    )
+    x, y = X.copy(), REAL.copy()
+    check(model, x, y)
+    assert all(np.array_equal(np.array(v), old) for v, old in zip(held, before, strict=True))
+    assert random.getstate() == states[0] and np.array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+    assert np.array_equal(tf.random.get_global_generator().state.numpy(), states[2])
+    assert np.array_equal(x, X) and np.array_equal(y, REAL)
+
+
+def test_training_after_a_check_is_training_without_one():
+    ends = []
+    for looked_at in (False, True):
+        keras.utils.set_random_seed(8)
+        model = sequential(keras.layers.Dense(4), keras.layers.Dropout(0.5), keras.layers.Dense(1))
+        if looked_at:
+            check(model, X, REAL)
+        model.fit(X, REAL, epochs=2, verbose=0)
+        ends.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def test_a_dataset():
+    model = sequential(keras.layers.Dense(1), loss="bce")
+    assert check(model, tf.data.Dataset.from_tensor_slices((X, BITS)).batch(16)).codes == [
+        "logits-as-probabilities"
+    ]
+
+
+def test_numbers_of_a_penalty():
+    model = sequential(keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.1)))
+    (finding,) = check(model, X[:32], REAL[:32])
+    assert finding.given == pytest.approx(model.evaluate(X[:32], REAL[:32], verbose=0), rel=1e-5)
+    assert finding.meant == pytest.approx(
+        float(np.mean((model.predict(X[:32], verbose=0) - REAL[:32]) ** 2)), rel=1e-5
+    )
+
+
+def test_a_model_without_a_loss():
+    with pytest.raises(ValueError, match="expected a compiled one"):
+        check(keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)]), X, REAL)
+    with pytest.raises(TypeError, match="without a batch"):
+        check(sequential(keras.layers.Dense(1)), X)
+
+
+def test_the_range_of_all_labels_is_looked_at():
+    labels = np.r_[np.arange(40) % 3 + 1, [5, 3, 2, 4, 5, 1, 2, 3]]
+    model = sequential(keras.layers.Dense(5, activation="softmax"), loss="sparse_categorical_crossentropy")
+    assert check(model, X, labels).codes == ["labels-start-at-1"]
+    assert check(model, X, labels - 1).codes == []
+
+
+def test_attention_has_a_bias_without_a_slope():
+    entry = keras.Input((4, 2))
+    mixed = keras.layers.MultiHeadAttention(2, 3)(entry, entry)
+    model = keras.Model(entry, keras.layers.Dense(1)(keras.layers.Flatten()(mixed)))
+    model.compile("adam", "mse")
+    assert check(model, X.reshape(-1, 4, 2), REAL).codes == []
+
+
+def test_only_the_first_rows_are_looked_at():
+    late = np.r_[REAL[:32], np.full((16, 1), np.nan, "float32")]
+    model = Case("", lambda: sequential(keras.layers.Dense(1))).build()
+    assert check(model, X, late).codes == []
+    assert check(model, X, late, batch_size=48).codes == ["not-finite"]
