@@ -20,8 +20,10 @@ class Rows:
 
     Attributes
     ----------
-    labels, predictions : numpy.ndarray
-        The rows that count, one after the other.
+    labels : numpy.ndarray
+        Those of the rows that count, one after the other.
+    predictions : numpy.ndarray
+        Likewise.
     parameters : dict
         The loss's parameters; an `axis` among them is -1 now.
     counted : numpy.ndarray of bool

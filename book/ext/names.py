@@ -23,6 +23,8 @@ LONGEST_VALUE = 60  # characters of a constant's value
 
 def home_of(thing, name: str) -> str:
     """Return the full name under which an object is documented."""
+    if inspect.ismodule(thing):
+        return thing.__name__
     if getattr(thing, "__module__", None) == "lossbook":
         return f"lossbook.{name}"
     if getattr(thing, "__module__", "").startswith("lossbook.") and hasattr(thing, "__qualname__"):

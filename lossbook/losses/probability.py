@@ -20,7 +20,7 @@ from lossbook.checks import check_axis_number, check_between, check_flag, check_
 from lossbook.registry import gradient_of, loss, mask_of
 
 NEAR_1 = 0.75
-"""Above this share, its logarithm and 1 minus it are taken from the other shares: no digits are lost."""
+"""Of a larger share, the logarithm and 1 minus it are taken from the other shares, and no digit is lost."""
 
 # --- labels, rows and rates -----------------------------------------------------------------
 

@@ -590,8 +590,10 @@ class Reconciliation:
 
     Attributes
     ----------
-    mine, keras : float
-        The two numbers.
+    mine : float
+        The number given.
+    keras : float
+        The number that Keras gives.
     reasons : tuple of Reason
         Those that give `mine`, all of them single or all of them pairs; empty where none does.
     same : bool

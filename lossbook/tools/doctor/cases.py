@@ -49,8 +49,8 @@ class Named:
     ----------
     name : str or None
         The function's name in the catalogue; None for a loss the book does not know.
-    form : {"function", "class", "custom"}
-        Function forms give one value a sample and leave shapes and types alone.
+    form : str
+        ``"function"``, ``"class"`` or ``"custom"``. Function forms give one value a sample and leave shapes and types alone.
     parameters : dict
         The function's own parameters.
     reduction : str or None
@@ -80,10 +80,14 @@ class Case:
     ----------
     loss : Named
         The loss.
-    y_true, y_pred : numpy.ndarray
-        As they came, integers and 16-bit types included.
-    weight, mask : numpy.ndarray or None
-        Weights and mask.
+    y_true : numpy.ndarray
+        As it came, integers and 16-bit types included.
+    y_pred : numpy.ndarray
+        Likewise.
+    weight : numpy.ndarray or None
+        The weights.
+    mask : numpy.ndarray or None
+        True where a sample counts.
     given : dict
         What was passed before it became an array, by name.
     """
@@ -169,7 +173,7 @@ class Case:
 
     @cached_property
     def pred_rows_are_one(self):
-        """Whether every row of predictions is a distribution: within [0, 1], sum 1."""
+        """Whether every row of predictions is a distribution, within [0, 1] and of sum 1."""
         if self.classes < 2 or not self.pred_in_unit:
             return False
         return bool((np.abs(self.pred_sums - 1) <= self.slack).all())

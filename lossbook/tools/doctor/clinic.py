@@ -16,8 +16,9 @@ class Row:
     ----------
     code : str
         Its name in findings, and its address on the page of the clinic.
-    severity : {"error", "warning", "note"}
-        The number is wrong or missing; training suffers; the number is right but surprises.
+    severity : str
+        ``"error"``: the number is wrong or missing. ``"warning"``: training suffers. ``"note"``:
+        the number is right but surprises.
     symptom : str
         What one sees, in the words of somebody who sees it.
     cause : str

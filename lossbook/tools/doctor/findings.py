@@ -33,14 +33,19 @@ class Finding:
         Which array, layer or epoch.
     indices : tuple
         The first places there, as index tuples.
-    count, of : int or None
-        How many places of how many.
-    given, meant : float or None
-        The number as it is computed, and the one that was meant; None where there is none.
+    count : int or None
+        How many places.
+    of : int or None
+        Of how many.
+    given : float or None
+        The number as it is computed.
+    meant : float or None
+        The number that was meant; None where there is none.
     code : str
         The row of the clinic, such as ``"labels-start-at-1"``.
-    severity : {"error", "warning", "note"}
-        The number is wrong or missing; training suffers; the number is right but surprises.
+    severity : str
+        ``"error"``: the number is wrong or missing. ``"warning"``: training suffers. ``"note"``:
+        the number is right but surprises.
     link : str
         The paragraph of the book.
     """
