@@ -50,7 +50,8 @@ class Named:
     name : str or None
         The function's name in the catalogue; None for a loss the book does not know.
     form : str
-        ``"function"``, ``"class"`` or ``"custom"``. Function forms give one value a sample and leave shapes and types alone.
+        ``"function"``, ``"class"`` or ``"custom"``. Function forms give one value a sample and
+        leave shapes and types alone.
     parameters : dict
         The function's own parameters.
     reduction : str or None
