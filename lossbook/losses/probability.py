@@ -93,6 +93,11 @@ def check_labels(labels, classes, ignore_class=None, *, can_ignore=True):
         outside = outside & (labels != ignore_class)
     if outside.any():
         place = tuple(np.argwhere(outside)[0].tolist())
+        if classes == 1:
+            raise ValueError(
+                f"Received class number {labels[place]} at position {place} for a single column of scores; "
+                "expected a column for each class. One column says yes or no: use binary_crossentropy."
+            )
         raise ValueError(
             f"Received class number {labels[place]} at position {place}; expected 0 … {classes - 1} "
             f"for {classes} classes. Class numbers start at 0: subtract 1 if yours start at 1"
