@@ -87,7 +87,7 @@ def test_what_only_looks_like_an_array_is_refused_and_the_remedy_works(given, re
     [
         (np.array([[1.0], [None]]), "numpy.asarray(y_true, dtype=float)"),
         (
-            pandas.Series([1.0, pandas.NA], dtype=object).to_frame(),
+            pandas.Series([1.0, pandas.NA], dtype=object),
             "y_true.to_numpy(dtype=float, na_value=numpy.nan)",
         ),
     ],
