@@ -5,6 +5,7 @@ from importlib import metadata
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 import lossbook
 from lossbook.book import differences
@@ -269,3 +270,9 @@ def test_a_page_has_each_case_once_with_its_address_and_its_code():
 def test_an_index_leads_to_every_case():
     table = index(DIFFERENCES)
     assert all(f'href="#{row.id}"' in table for row in DIFFERENCES)
+
+
+def test_every_row_has_its_card_on_the_page():
+    page = (ROOT / "notebooks" / "reference" / "known-differences.ipynb").read_text(encoding="utf-8")
+    missing = [row.id for row in DIFFERENCES if f'<div id=\\"{row.id}\\">' not in page]
+    assert missing == []

@@ -521,7 +521,7 @@ def tidy(text):
 
     Examples
     --------
-    >>> tidy("<keras.src.losses.Poisson object at 0x7f00>, see /usr/lib/losses.py, not {'sum', 'mean'}")
+    >>> tidy("<keras.src.losses.Poisson object at 0x7f00>, see /srv/lib/losses.py, not {'sum', 'mean'}")
     "<Poisson object>, see losses.py, not {'mean', 'sum'}"
     """
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)  # colours
