@@ -1,0 +1,115 @@
+"""From the text of a kernel to machine code, kept on disk: the next process finds it there.
+
+A kernel's folder is named by a digest of all that its code depends on: its text, the elementary functions,
+the versions of Numba and NumPy, the processor. It is made elsewhere and moved into place as a whole, so that
+two processes do not meet in it, and it holds a digest of its files. Where that does not fit, or nothing can
+be written, the kernel is compiled anew: that costs time and nothing else.
+"""
+
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import llvmlite.binding
+import numba
+import numpy as np
+from platformdirs import user_cache_path
+
+from lossbook.compiled import elementary
+
+TEXT = """import numpy as np
+from numba import njit, types
+from lossbook.compiled.elementary import functions_of
+
+kind = np.{dtype}
+tiny = np.finfo(kind).tiny
+globals().update(functions_of(kind))
+row, table = types.Array(types.{dtype}, 1, "C"), types.Array(types.{dtype}, 2, "C")
+labels = {labels}
+given = [labels, table, row, table, row, types.int64, types.boolean, types.float64, types.int64]
+given += [types.float64] * {parameters}
+found = types.Tuple([types.float64] + [types.boolean] * {guards})
+
+
+@njit(found(*given), nogil=True, error_model="numpy", cache=KEPT)
+{kernel}"""
+
+
+def written(writer, dtype):
+    """Return the text of a module with one kernel for one type."""
+    numbered = 'types.Array(types.int64, 1, "C")'
+    return TEXT.format(
+        dtype=dtype.name,
+        labels=numbered if writer.trace.numbered else "table",
+        parameters=len(writer.parameters),
+        guards=len(writer.guards),
+        kernel=writer.text(),
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled(text):
+    """Return the kernel of a text, from the disk if it is there."""
+    try:
+        place = folder() / digest_of([text, *circumstances()])[:32]
+        kernel = _kept(place, text)
+    except Exception:  # whatever is the matter with a cache: it is no reason to fail
+        kernel = None
+    return _loaded(text, None) if kernel is None else kernel
+
+
+def folder():
+    """Return the folder where machine code is kept: LOSSBOOK_CACHE, or one among the user's caches."""
+    return Path(os.environ.get("LOSSBOOK_CACHE") or user_cache_path("lossbook") / "compiled")
+
+
+@functools.cache
+def circumstances():
+    """Return what machine code depends on beside its text."""
+    processor = llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()
+    return (Path(elementary.__file__).read_text(), numba.__version__, np.__version__, *processor)
+
+
+def digest_of(parts):
+    """Return a digest of texts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _kept(place, text):
+    """Load a kernel from its folder, which is made if it is missing or not as it was left; None where it cannot be."""
+    if not _is_whole(place):
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent) as made:
+            file = Path(made) / "new" / "kernel.py"
+            file.parent.mkdir()
+            file.write_text(text)
+            kernel = _loaded(text, file)
+            (file.parent / "digest").write_text(_digest_of_files(file.parent))
+            try:
+                file.parent.rename(place)
+            except OSError:  # another process was first
+                pass
+        return kernel
+    return _loaded(text, place / "kernel.py")
+
+
+def _digest_of_files(place):
+    files = sorted(file for file in place.rglob("*") if file.is_file() and file.name != "digest")
+    return digest_of(
+        [part for file in files for part in (file.name, hashlib.sha256(file.read_bytes()).hexdigest())]
+    )
+
+
+def _is_whole(place):
+    return (place / "digest").exists() and (place / "digest").read_text() == _digest_of_files(place)
+
+
+def _loaded(text, file):
+    """Run the text of a module, and return its kernel; Numba keeps the machine code beside the file."""
+    space = {"KEPT": file is not None, "__name__": "lossbook_kernel"}
+    exec(compile(text, str(file or "<lossbook>"), "exec"), space)
+    return space["kernel"]
