@@ -22,7 +22,18 @@ from lossbook.compiled.trace import ENTRY, REDUCTIONS, ROW, Step
 
 STRIP, TILE, NARROW = 1024, 128, 32
 INFIX = ("+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&", "|")
-ARGUMENTS = ("labels", "predictions", "values", "slopes", "upstream", "every", "keep", "scale", "count")
+ARGUMENTS = (
+    "labels",
+    "predictions",
+    "values",
+    "slopes",
+    "upstream",
+    "every",
+    "keep",
+    "scale",
+    "count",
+    "top",
+)
 TAKEN = {
     *ARGUMENTS, "y_true", "y_pred", "slope", "value", "total", "label", "width", "rows", "start", "lanes", "weight",
     "r", "j", "n", "first", "last", "kind", "tiny", "np", "abs", "min", "max", "where", "add", "sign", "sqrt",
@@ -108,6 +119,10 @@ class Writer:
             return self.input(step.op, body)
         if step.op == "place":
             return body.place if body.place != "j" else "np.int32(j)" if self.tiled else "np.int32(first + j)"
+        if step.op == "other_label":
+            return "np.int32(labels[j])" if self.tiled else "np.int32(other_label[j])"
+        if step.op == "own_place":
+            return "np.int32(top + start + l)" if self.tiled else "np.int32(top + r)"
         if not step.span & ENTRY:
             name = "label" if step.op == "label" else name
             return f"{name}[l]" if self.tiled else name
@@ -224,7 +239,11 @@ class Writer:
         """
         parts, lane = [], "[l]" * self.tiled
         for step in self.steps:
-            if step.span == ROW and step.stage == stage and step.op not in ("label", *REDUCTIONS):
+            if (
+                step.span == ROW
+                and step.stage == stage
+                and step.op not in ("label", "own_place", *REDUCTIONS)
+            ):
                 body = Body()
                 body.append(f"{self.names[step.number]}{lane} = {self.expression(step, body)}")
                 parts.append((body, step.op == "pick"))
@@ -283,8 +302,10 @@ class Writer:
         used = "".join(line for _, loops in bodies for body in loops for line in body)
         views = {name: array for name, array in views if f"{name}[" in used}
         inner = ["weight = kind(scale) * upstream[r * every]"] if self.slope is not None else []
-        inner += [f"label = {LABEL.format('labels[r]')}"] * self.trace.numbered
+        inner += [f"label = {LABEL.format('labels[top + r]')}"] * self.trace.numbered
         inner += [f"{name}_row = {array}[r]" for name, array in views.items()]
+        if self.trace.pairwise:
+            views["other_label"], inner = "labels", [*inner, "other_label_row = labels"]
         long = [f"{self.names[step]}_kept" for step, is_long in self.kept.items() if is_long]
         for stage, (before, loops) in enumerate(bodies):
             inner += [line for part, _ in before for line in part]
@@ -313,7 +334,7 @@ class Writer:
         columns = {
             self.names[step.number]: step.kind
             for step in self.steps
-            if step.span == ROW and step.op != "label"
+            if step.span == ROW and step.op not in ("label", "own_place")
         }
         columns |= {"weight": "f"} if self.slope is not None else {}
         columns |= {"label": "i"} if self.trace.numbered else {}
@@ -328,7 +349,7 @@ class Writer:
         lines += [f"{name} = np.empty({TILE}, {kinds[kind]})" for name, kind in columns.items()]
         inner = [f"n = min({TILE}, rows - start)", "for l in range(lanes):", "    r = start + min(l, n - 1)"]
         inner += ["    weight[l] = kind(scale) * upstream[r * every]"] * (self.slope is not None)
-        inner += [f"    label[l] = {LABEL.format('labels[r]')}"] * self.trace.numbered
+        inner += [f"    label[l] = {LABEL.format('labels[top + r]')}"] * self.trace.numbered
         for name, array in tables.items():
             inner += [
                 f"rows_of_{name} = {array}[start:start + n]",

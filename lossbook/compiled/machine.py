@@ -29,13 +29,16 @@ tiny = np.finfo(kind).tiny
 globals().update(functions_of(kind))
 row, table = types.Array(types.{dtype}, 1, "C"), types.Array(types.{dtype}, 2, "C")
 labels = {labels}
-given = [labels, table, row, table, row, types.int64, types.boolean, types.float64, types.int64]
+given = [labels, table, row, table, row, types.int64, types.boolean, types.float64, *[types.int64] * 2]
 given += [types.float64] * {parameters}
 found = types.Tuple([types.float64] + [types.boolean] * {guards})
 
 
 @njit(found(*given), nogil=True, error_model="numpy", cache=KEPT)
 {kernel}"""
+
+
+DISPATCHERS = []
 
 
 def written(writer, dtype):
@@ -112,4 +115,7 @@ def _loaded(text, file):
     """Run the text of a module, and return its kernel; Numba keeps the machine code beside the file."""
     space = {"KEPT": file is not None, "__name__": "lossbook_kernel"}
     exec(compile(text, str(file or "<lossbook>"), "exec"), space)
-    return space["kernel"]
+    kernel = space["kernel"]
+    (made,) = kernel.overloads.values()
+    DISPATCHERS.append(kernel)  # it owns the code
+    return made.entry_point  # without the dispatcher, which takes a microsecond to find out what it is given

@@ -91,13 +91,13 @@ class Trace:
         The parameters whose value the function looked at, so that this trace holds for that value alone.
     names : dict
         What the loss's own lines call a step.
-    numbered : bool
-        Whether there is one class number for each row.
+    numbered, pairwise : bool
+        Whether there is one class number for each row; whether a row is one sample beside all the others.
     """
 
     def __init__(self, spec, parameters, with_slope, answers=()):
         self.answers, self.guards, self.baked, self.names, self.steps = answers, [], set(), {}, {}
-        self.numbered = self.has_data = False
+        self.numbered = self.pairwise = self.has_data = False
         given = {
             name: Parameter(name, one) if type(one) is float else one for name, one in parameters.items()
         }
@@ -190,6 +190,7 @@ class Array:
     """What stands for an array: one row of it, whose length is not known yet."""
 
     size, dtype = 0, np.dtype("f8")
+    T = property(lambda self: self)
     __array_ufunc__ = None  # a number of NumPy's leaves the arithmetic to this
     __hash__ = None
 
@@ -209,6 +210,9 @@ class Array:
 
     def __neg__(self):
         return note("negative", as_number(self))
+
+    def __matmul__(self, points):
+        return Product(self.step)
 
     def __invert__(self):
         return note("not", self, kind="b")
@@ -300,6 +304,20 @@ def raised(base, power):
         return 1.0 / base
     half = base ** (power // 2) if power > 1 else None
     return base if half is None else half * half * base if power % 2 else half * half
+
+
+class Points(Array):
+    """The embeddings of a batch: their products are taken before the loops and after them, by NumPy."""
+
+    def __matmul__(self, points):
+        return note("y_pred", span=ENTRY | ROW)
+
+
+class Product(Array):
+    """What the loops find, times the embeddings: the loops end before."""
+
+    def __add__(self, other):
+        return self
 
 
 class Whole:
@@ -436,6 +454,10 @@ class Numpy:
         return note("place", kind="i", span=ENTRY)
 
     @staticmethod
+    def eye(count, dtype=None):
+        return Numpy.arange(count) == note("own_place", kind="i", span=ROW)
+
+    @staticmethod
     def take_along_axis(array, index, axis):
         return note("pick", array, index, kind=array.step.kind)
 
@@ -489,11 +511,18 @@ def as_labels(y_true, y_pred, axis=-1):
     return note("label", kind="i", span=ROW), y_pred
 
 
+def as_embeddings(y_true, y_pred, ref_labels=None, ref_embeddings=None):
+    _now.has_data = _now.numbered = _now.pairwise = True
+    points = Points(note("y_pred", span=ENTRY | ROW).step)
+    return note("label", kind="i", span=ROW), points, note("other_label", kind="i", span=ENTRY), points
+
+
 REPLACED = {
     "np": NUMPY,
     "math": types.SimpleNamespace(isnan=NUMPY.isnan, inf=math.inf, log=math.log),
     "as_pair": as_pair,
     "as_labels": as_labels,
+    "as_embeddings": as_embeddings,
 }
 """The names whose meaning changes: all other code is the loss's own."""
 
