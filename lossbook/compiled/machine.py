@@ -27,41 +27,30 @@ from lossbook.compiled.elementary import functions_of
 kind = np.{dtype}
 tiny = np.finfo(kind).tiny
 globals().update(functions_of(kind))
-row, table = types.Array(types.{dtype}, 1, "C"), types.Array(types.{dtype}, 2, "C")
-labels = {labels}
-given = [labels, table, row, table, row, types.int64, types.boolean, types.float64, *[types.int64] * 2]
-given += [types.float64] * {parameters}
+row, table, numbers = [types.Array(types.{dtype}, ndim, "C") for ndim in (1, 2)] + [types.Array(types.int64, 1, "C")]
+given = [{labels}, table, row, table, row, types.int64, types.boolean, types.float64, types.int64, types.int64]
 found = types.Tuple([types.float64] + [types.boolean] * {guards})
 
 
-@njit(found(*given), nogil=True, error_model="numpy", cache=KEPT)
+@njit(found(*given, *[types.float64] * {parameters}), nogil=True, error_model="numpy", cache=KEPT)
 {kernel}"""
+DISPATCHERS = []  # they own the code
 
 
-DISPATCHERS = []
-
-
-def written(writer, dtype):
+def text_of(writer, dtype):
     """Return the text of a module with one kernel for one type."""
-    numbered = 'types.Array(types.int64, 1, "C")'
-    return TEXT.format(
-        dtype=dtype.name,
-        labels=numbered if writer.trace.numbered else "table",
-        parameters=len(writer.parameters),
-        guards=len(writer.guards),
-        kernel=writer.text(),
-    )
+    labels = "numbers" if writer.trace.numbered else "table"
+    counts = {"guards": len(writer.guards), "parameters": len(writer.parameters)}
+    return TEXT.format(dtype=dtype.name, labels=labels, kernel=writer.text(), **counts)
 
 
 @functools.lru_cache(maxsize=4096)
 def compiled(text):
     """Return the kernel of a text, from the disk if it is there."""
     try:
-        place = folder() / digest_of([text, *circumstances()])[:32]
-        kernel = _kept(place, text)
-    except Exception:  # whatever is the matter with a cache: it is no reason to fail
-        kernel = None
-    return _loaded(text, None) if kernel is None else kernel
+        return kept(folder() / digest_of(text, *circumstances())[:32], text)
+    except Exception:  # whatever is the matter with a cache
+        return loaded(text, None)
 
 
 def folder():
@@ -73,49 +62,45 @@ def folder():
 def circumstances():
     """Return what machine code depends on beside its text."""
     processor = llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()
-    return (Path(elementary.__file__).read_text(), numba.__version__, np.__version__, *processor)
+    return (Path(elementary.__file__).read_text("utf-8"), numba.__version__, np.__version__, *processor)
 
 
-def digest_of(parts):
-    """Return a digest of texts."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def digest_of(*texts):
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
-def _kept(place, text):
-    """Load a kernel from its folder, which is made if it is missing or not as it was left; None where it cannot be."""
-    if not _is_whole(place):
+def kept(place, text):
+    """Load a kernel from its folder, which is made anew unless it is as it was left."""
+    if not is_whole(place):
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as made:
-            file = Path(made) / "new" / "kernel.py"
-            file.parent.mkdir()
-            file.write_text(text)
-            kernel = _loaded(text, file)
-            (file.parent / "digest").write_text(_digest_of_files(file.parent))
+            new = Path(made) / "new"
+            new.mkdir()
+            (new / "kernel.py").write_text(text, "utf-8")
+            kernel = loaded(text, new / "kernel.py")
+            (new / "digest").write_text(digest_of_files(new))
             try:
-                file.parent.rename(place)
+                new.rename(place)
             except OSError:  # another process was first
                 pass
         return kernel
-    return _loaded(text, place / "kernel.py")
+    return loaded(text, place / "kernel.py")
 
 
-def _digest_of_files(place):
+def is_whole(place):
+    return (place / "digest").exists() and (place / "digest").read_text() == digest_of_files(place)
+
+
+def digest_of_files(place):
     files = sorted(file for file in place.rglob("*") if file.is_file() and file.name != "digest")
-    return digest_of(
-        [part for file in files for part in (file.name, hashlib.sha256(file.read_bytes()).hexdigest())]
-    )
+    return digest_of(*(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files))
 
 
-def _is_whole(place):
-    return (place / "digest").exists() and (place / "digest").read_text() == _digest_of_files(place)
-
-
-def _loaded(text, file):
+def loaded(text, file):
     """Run the text of a module, and return its kernel; Numba keeps the machine code beside the file."""
     space = {"KEPT": file is not None, "__name__": "lossbook_kernel"}
     exec(compile(text, str(file or "<lossbook>"), "exec"), space)
-    kernel = space["kernel"]
-    (made,) = kernel.overloads.values()
-    DISPATCHERS.append(kernel)  # it owns the code
-    return made.entry_point  # without the dispatcher, which takes a microsecond to find out what it is given
+    DISPATCHERS.append(space["kernel"])
+    (made,) = space["kernel"].overloads.values()
+    return made.entry_point  # not the dispatcher, which takes a microsecond to find out what it is given
