@@ -25,7 +25,7 @@ import math
 import os
 import warnings
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -130,6 +130,34 @@ class fast:
         if _settings is self._ours:
             _settings = self._before
 
+    @staticmethod
+    def loops(loss: Any, short: bool = False) -> str:
+        """Return the loops that stand for the lines of a loss, as they are compiled.
+
+        Parameters
+        ----------
+        loss : Loss
+            A loss object, such as ``lossbook.Huber()``.
+        short : bool
+            Whether rows are shorter than 32 numbers: they are laid out side by side.
+
+        Returns
+        -------
+        str
+            The text of a function, value and slope in one pass; a notebook shows it as code.
+
+        Raises
+        ------
+        NotImplementedError
+            If the loss goes by its plain lines.
+        ImportError
+            If Numba is not installed.
+        """
+        _road(needed=True)
+        from lossbook.compiled.road import text_of_loops
+
+        return text_of_loops(loss, short)
+
     def __enter__(self) -> Self:
         return self
 
@@ -147,8 +175,9 @@ def _road(needed):
         from lossbook.compiled.road import evaluate  # loads Numba
     except ImportError:
         lacking = (
-            "Received fast() where Numba is not installed or told not to compile; expected it for compiled "
-            "loops, without which large batches go to threads alone. Install it with: pip install 'lossbook[fast]'"
+            "Received fast() where Numba is not installed, or told not to compile; expected it for compiled "
+            "loops, without which large batches go to threads alone. Install it with: "
+            "pip install 'lossbook[fast]'"
         )
         if needed:
             raise ImportError(lacking) from None

@@ -124,7 +124,7 @@ def _simple(kind):
 
     @njit(**INLINE)
     def sign(x):
-        return where(x > zero, one, where(x < zero, -one, x * zero))
+        return where(x > zero, one, where(x < zero, -one, where(isnan(x), x, zero)))
 
     @njit(**INLINE)
     def isinf(x):
@@ -179,7 +179,7 @@ def _exponentials(kind):
 
 def _logarithms(kind):
     """x is 2 to the n times a number near 1, whose logarithm is a series in s = f / (2 + f)."""
-    real, whole, bias, mantissa = kind.real, kind.whole, kind.whole(kind.bias), kind.whole(kind.mantissa)
+    real, whole, mantissa = kind.real, kind.whole, kind.whole(kind.mantissa)
     zero, one, two, half, endless, none = map(real, (0.0, 1.0, 2.0, 0.5, np.inf, np.nan))
     tiny, scale, steps = kind.tiny, real(2.0 ** (kind.mantissa + 2)), real(kind.mantissa + 2)
     start, fraction = whole(kind.half), whole((1 << kind.mantissa) - 1)
@@ -229,7 +229,7 @@ def _tangent(kind, expm1):
         inner = x + x * z * (above(z) / below(z))
         outer = one - two / (expm1(where(size < flat, size, flat) * two) + two)
         result = where(size < near, inner, where(x > zero, outer, -outer))
-        return where(isnan(x), x, result)
+        return where(isnan(x) | (x == zero), x, result)
 
     return tanh
 
@@ -246,7 +246,7 @@ def _power(kind):
         size = np.float32(exp(wide_y * log(np.float64(abs(x)))))
         half = wide_y * 0.5
         is_whole, is_even = wide_y == np.floor(wide_y), half == np.floor(half)
-        negative = where(is_whole, where(is_even, size, -size), np.float32(np.nan))
-        return where(x < np.float32(0.0), negative, size)
+        signed = where(is_whole & (not is_even), np.copysign(size, x), size)
+        return where((x < np.float32(0.0)) & (not is_whole), np.float32(np.nan), signed)
 
     return power

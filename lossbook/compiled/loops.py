@@ -16,7 +16,7 @@ import itertools
 import math
 from collections import Counter
 
-from lossbook.compiled.trace import ENTRY, REDUCTIONS, ROW, Step
+from lossbook.compiled.steps import ENTRY, REDUCTIONS, ROW, Step
 
 STRIP, TILE, NARROW = 1024, 128, 32
 INFIX = ("+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&", "|")

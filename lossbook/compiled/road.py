@@ -16,7 +16,7 @@ from lossbook import blocks
 from lossbook.arrays import align_ranks, as_array, as_float, as_whole, is_float
 from lossbook.compiled import machine
 from lossbook.compiled.loops import NARROW, STRIP, TILE, Rows, Tiles
-from lossbook.compiled.trace import LOCK, Trace
+from lossbook.compiled.steps import LOCK, Trace
 from lossbook.reductions import add_up, weights_and_divisor
 from lossbook.registry import CATALOGUE
 
@@ -169,6 +169,25 @@ def shared(work, places):
         if not helper.cancel():  # one that has not begun yet would find nothing left
             helper.result()
     return [found[place] for place in places]
+
+
+class Text(str):
+    """A text that is shown as it reads."""
+
+    __repr__ = str.__str__
+
+    def _repr_markdown_(self):
+        return f"```python\n{self}```"
+
+
+def text_of_loops(loss, short):
+    """Return the loops of a loss object, as :meth:`lossbook.fast.loops` shows them."""
+    if not loss._is_plain or not kernels_for(loss).is_traced:
+        raise NotImplementedError(
+            f"Received {type(loss).__name__}, whose steps no loop can do; expected a loss that can be "
+            "compiled. It is evaluated by its plain lines."
+        )
+    return Text(kernels_for(loss).writer(short, True).text())
 
 
 # --- the door ------------------------------------------------------------------------------------------
