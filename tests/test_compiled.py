@@ -397,7 +397,11 @@ def numbers_for(name, dtype, rng):
     numbers = np.concatenate([bits, usual, ends, -ends])
     if name == "log":
         return np.where(rng.random(numbers.size) < 0.9, np.abs(numbers), numbers)
-    return np.where(numbers < -1, -0.9 * rng.random(numbers.size).astype(dtype), numbers) if name == "log1p" else numbers
+    return (
+        np.where(numbers < -1, -0.9 * rng.random(numbers.size).astype(dtype), numbers)
+        if name == "log1p"
+        else numbers
+    )
 
 
 @needs_numba

@@ -18,6 +18,8 @@ from collections import Counter
 
 from lossbook.compiled.steps import ENTRY, REDUCTIONS, ROW, Step
 
+__all__ = ["Rows", "Tiles", "Writer"]
+
 STRIP, TILE, NARROW = 1024, 128, 32
 INFIX = ("+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&", "|")
 LABEL = "np.int32(min(max(labels[top + r], -2147483648), 2147483647))"
@@ -196,6 +198,7 @@ class Writer:
         return parts
 
     def starts(self, stage, name):
+        """Return the lines that set the sums of a stage to where they begin."""
         sums = [step for step in self.sums if step.args[0].stage == stage]
         return [f"{name.format(self.names[step.number])} = {START[step.op]}" for step in sums]
 
@@ -211,6 +214,7 @@ class Rows(Writer):
     picks = {"y_true": "labels[r, {}]", "y_pred": "predictions[r, {}]", "place": "{}", "label": "label"}
 
     def laid_out(self, parts):
+        """Return the loops around the steps of each stage."""
         rows = {
             "y_true": "labels[r]",
             "y_pred": "predictions[r]",
@@ -219,8 +223,8 @@ class Rows(Writer):
         }
         inner = [f"label = {LABEL}"] * self.trace.numbered
         inner += ["weight = kind(scale) * upstream[r * every]"] * (self.slope is not None)
-        kept = [f"{self.names[step]}_kept" for step in self.kept]
-        made = [f"{name}{'_row' * bool(self.last_stage)} = np.empty({self.buffer}, kind)" for name in kept]
+        kept, size = [f"{self.names[step]}_kept" for step in self.kept], "width" if self.last_stage else STRIP
+        made = [f"{name}{'_row' * bool(self.last_stage)} = np.empty({size}, kind)" for name in kept]
         rows |= {name: f"{name}_row" for name in kept if self.last_stage}
         for stage, (before, loops) in enumerate(parts):
             inner += [line for lines, _ in before for line in lines]
@@ -243,10 +247,6 @@ class Rows(Writer):
         inner += [*body, "total += np.float64(value)", "if keep:", "    values[r] = value"]
         return [*made, "for r in range(rows):", *indented(inner)]
 
-    @property
-    def buffer(self):
-        return "width" if self.last_stage else STRIP
-
 
 class Tiles(Writer):
     """Short rows side by side; a tile that lacks rows repeats its last."""
@@ -259,6 +259,7 @@ class Tiles(Writer):
     picks = {"y_true": "y_true[{}, l]", "y_pred": "y_pred[{}, l]", "place": "{}", "label": "label[l]"}
 
     def laid_out(self, parts):
+        """Return the loops around the steps of each stage."""
         tables = {"y_pred": "predictions"} | ({} if self.trace.numbered else {"y_true": "labels"})
         columns = {
             self.names[one.number]: one.kind

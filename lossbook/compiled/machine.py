@@ -20,6 +20,8 @@ from platformdirs import user_cache_path
 
 from lossbook.compiled import elementary
 
+__all__ = ["compiled", "folder", "text_of"]
+
 TEXT = """import numpy as np
 from numba import njit, types
 from lossbook.compiled.elementary import functions_of

@@ -20,6 +20,8 @@ from lossbook.compiled.steps import LOCK, Trace
 from lossbook.reductions import add_up, weights_and_divisor
 from lossbook.registry import CATALOGUE
 
+__all__ = ["Kernels", "evaluate", "kernels_of"]
+
 if numba.config.DISABLE_JIT:  # then its functions are Python, and LLVM's own cannot be called
     raise ImportError("NUMBA_DISABLE_JIT is set")
 
@@ -65,6 +67,7 @@ class Kernels:
         return self.ready[key]
 
     def writer(self, tiled, with_slope, answers=()):
+        """Return the writer of a kernel."""
         return (Tiles if tiled else Rows)(Trace(self.spec, self.parameters, with_slope, answers))
 
     def _made(self, dtype, tiled, with_slope, answers):

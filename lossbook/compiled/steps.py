@@ -18,6 +18,8 @@ from types import FunctionType, SimpleNamespace
 
 import numpy as np
 
+__all__ = ["Guard", "Step", "Trace", "Untraceable", "copied", "note"]
+
 ENTRY, ROW = 2, 1
 """What a step depends on, as bits: the entry within a row, the row. Neither: it is one number for all."""
 REDUCTIONS = ("sum", "max", "any")
