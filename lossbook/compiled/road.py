@@ -45,9 +45,10 @@ class Kernels:
 
     def __init__(self, name, parameters):
         self.spec, self.ready = CATALOGUE[name], {}
-        self.axis = parameters.get("axis", self.spec.axes)
+        self.axis = parameters.get("axis", self.spec.axes[0] if len(self.spec.axes) == 1 else self.spec.axes)
         one_axis = {"axis": None if self.axis is None else -1} if "axis" in parameters else {}
         self.parameters = {**parameters, **one_axis}
+        self.is_one_axis = self.axis is None or type(self.axis) is int
         self.answers = {False: (), True: ()}  # to the questions of a trace, as they came out the last time
         self.is_flat = self.spec.splits in ("mean", "sum")
         try:
@@ -95,7 +96,8 @@ class Kernels:
             Which sample of the batch the first row is, where each is compared with all.
         """
         dtype, with_slope = table.dtype, slopes is not None
-        tiled = table.shape[0] > 1 and table.shape[1] < NARROW
+        rows, width = table.shape
+        tiled = rows > 1 and width < NARROW
         slopes = slopes if with_slope else TABLE[dtype]
         keep, every = values is not None, int(upstream is not None)
         given = labels, table, values if keep else ROW[dtype], slopes, upstream if every else ONE[dtype]
@@ -104,7 +106,7 @@ class Kernels:
             kernel = self.kernel(dtype, tiled, with_slope, answers)
             if kernel is None:
                 return None
-            if table.size * kernel.cost < 2 * PART:
+            if rows * width * kernel.cost < 2 * PART:
                 total, *found = called(kernel, *given, every, keep, scale, count, top)
             else:
                 total, *found = self._in_parts(kernel, given, every, keep, scale, count, top)
@@ -233,8 +235,7 @@ def at_once(kernels, loss, y_true, y_pred, with_gradient, out):
             return None
     elif y_true.dtype is not dtype or y_true.shape != shape:
         return None
-    axis = axis[0] if type(axis) is tuple and len(axis) == 1 else axis
-    if axis is not None and not (type(axis) is int and -len(shape) <= axis < len(shape)):
+    if not kernels.is_one_axis or axis is not None and not -len(shape) <= axis < len(shape):
         return None
     if axis not in (None, -1, len(shape) - 1) and not kernels.is_flat:
         return None
@@ -246,11 +247,21 @@ def at_once(kernels, loss, y_true, y_pred, with_gradient, out):
         None,
     )
     if with_gradient:
-        out = blocks._writable(out, y_true, y_pred)
+        out = None if out is None else blocks._writable(out, y_true, y_pred)
         slopes = np.empty(shape, dtype) if out is None else out
         written = slopes.reshape(form)
-    labels = y_true if kernels.numbered else y_true.reshape(form)
-    total = kernels.run(labels, y_pred.reshape(form), count, 1.0 / divisor, written)
+    table, scale = y_pred.reshape(form), 1.0 / divisor
+    labels, total = y_true if kernels.numbered else y_true.reshape(form), math.nan
+    tiled = table.shape[0] > 1 and table.shape[1] < NARROW
+    kernel = kernels.ready.get((dtype, tiled, with_gradient, kernels.answers[with_gradient]))
+    if kernel is not None and y_pred.size * kernel.cost < 2 * PART:  # as in run, without its questions
+        slope = TABLE[dtype] if written is None else written
+        total, *found = kernel.call(
+            labels, table, ROW[dtype], slope, ONE[dtype], 0, False, scale, count, 0, *kernel.numbers
+        )
+        total = total if found == kernel.found else math.nan
+    if not math.isfinite(total):
+        total = kernels.run(labels, table, count, scale, written)
     return None if total is None else (dtype.type(total / divisor), slopes)
 
 
