@@ -29,6 +29,8 @@ PART = 2**17
 """Work in a part of a batch, in entries of a loss without expensive functions: the same for any number of threads."""
 BAND = 2**20
 """Pairs of samples in a band."""
+LARGE = 1e38
+"""Sums beyond it, infinite and undefined ones are left to the plain lines."""
 MOST = 6
 """How many traces of a loss are tried on one batch, each with other answers to its questions."""
 
@@ -112,7 +114,7 @@ class Kernels:
                 total, *found = self._in_parts(kernel, given, every, keep, scale, count, top)
             if found == kernel.found:
                 self.answers[with_slope] = answers
-                return total if math.isfinite(total) else None
+                return total if abs(total) < LARGE else None
             wrong = [ours == theirs for ours, theirs in zip(found, kernel.found, strict=True)].index(False)
             answers = (*kernel.found[:wrong], found[wrong])
         return None
@@ -204,8 +206,6 @@ def evaluate(loss, y_true, y_pred, sample_weight, mask, with_gradient, out):
         kernels, given = kernels_for(loss), (loss, y_true, y_pred, sample_weight, mask, with_gradient)
         if not kernels.is_traced:
             return None
-        if kernels.pairwise:
-            return in_pairs(kernels, *given)
         if (
             sample_weight is None
             and mask is None
@@ -215,14 +215,20 @@ def evaluate(loss, y_true, y_pred, sample_weight, mask, with_gradient, out):
             found = at_once(kernels, loss, y_true, y_pred, with_gradient, out)
             if found is not None:
                 return found
-        return by_all_means(kernels, *given)
+        with np.errstate(all="ignore"):
+            return (in_pairs if kernels.pairwise else by_all_means)(kernels, *given)
     except (TypeError, ValueError):  # the plain call says so; or a list is among the settings
         return None
 
 
 def at_once(kernels, loss, y_true, y_pred, with_gradient, out):
     """Evaluate arrays that lie as the loops want them: small batches have no time to lose."""
-    if type(y_pred) is not np.ndarray or type(y_true) is not np.ndarray or not y_pred.size:
+    if (
+        type(y_pred) is not np.ndarray
+        or type(y_true) is not np.ndarray
+        or not y_pred.size
+        or kernels.pairwise
+    ):
         return None
     shape, dtype, axis = y_pred.shape, y_pred.dtype, kernels.axis
     if dtype not in ONE or not (y_pred.flags.c_contiguous and y_true.flags.c_contiguous):
@@ -260,7 +266,7 @@ def at_once(kernels, loss, y_true, y_pred, with_gradient, out):
             labels, table, ROW[dtype], slope, ONE[dtype], 0, False, scale, count, 0, *kernel.numbers
         )
         total = total if found == kernel.found else math.nan
-    if not math.isfinite(total):
+    if not abs(total) < LARGE:
         total = kernels.run(labels, table, count, scale, written)
     return None if total is None else (dtype.type(total / divisor), slopes)
 
