@@ -231,7 +231,8 @@ def checks_of(name):
             bound(properties.function_agrees_with_keras, case, ask_keras_function(case)) for case in some
         ]
     else:
-        found = [bound(properties.agrees_with_keras, case, ask_digits(case)) for case in some] + found
+        # as the tests do: 100 digits say nothing of the slope to take at a kink; the docstring's example does
+        found = [bound(properties.agrees_with_keras, case, ask_digits(case)) for case in calm] + found
     if name == "circle":
         found += [with_references(case, seed) for seed, case in enumerate(some)]
     if name == "binary_focal_crossentropy":
