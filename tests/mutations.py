@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import accuracy
 import numpy as np
 import test_collapses
+import test_limits
 import test_properties as properties
 from cases import KERAS_HAS, claim_of
 from hypothesis import HealthCheck, Phase, given, settings
@@ -237,6 +238,14 @@ def checks_of(name):
         found += [with_references(case, seed) for seed, case in enumerate(some)]
     if name == "binary_focal_crossentropy":
         found.append(properties.slope_of_a_power_at_0)
+    if name == "categorical_hinge":
+        found.append(properties.no_digit_of_a_lead_is_lost)
+    nan_spreads = test_limits.test_nan_in_any_place_is_nan_in_value_and_slope
+    found += [
+        bound(nan_spreads, spec, kept, "float64")
+        for spec, kept in test_limits.plain_cases()
+        if spec.name == name
+    ]
     found += [bound(properties.weights_multiply, case) for case in some[:10]]
     found += [bound(properties.order_does_not_matter, case, 0) for case in some[:10] if order_counts(case)]
     found += [bound(is_lowest, name, seed) for seed in range(3)]
@@ -299,7 +308,8 @@ def accuracy_holds(row):
 
 def examples_hold(function):
     """Assert that the examples in a docstring hold: the last check, since its code is the slowest."""
-    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner(verbose=False)
+    finder = doctest.DocTestFinder(recurse=False)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     names = {**vars(sys.modules[function.__module__])}
     with contextlib.redirect_stdout(io.StringIO()):
         for test in finder.find(function, globs=names):
@@ -341,6 +351,11 @@ BELIEF = "belief = np.clip(y_pred, EPSILON, {})"
 LARGEST = "largest = np.where(some, candidates.max(axis=1, keepdims=True), {})"
 FINITE = "finite = np.where(chosen.any(axis=1, keepdims=True), total, {})"
 TOTAL = "result = np.where(some, largest + np.log(np.where(some, total, {})), -np.inf)"
+AGAINST = "against = np.where(y_pred {} 0, 1 - target, target)"
+IDLE, OTHERS = "finite = np.where(idle, {}, costs)", "others = np.where(certain, {}, logits)"
+NEAR = "return (near & (others {} EPSILON), others)"
+ROWS_OF = "return scores[np.arange(len(scores)).reshape({}, 1), index]"
+UNLESS = {"": "cost = unless_nan(bounded, scores, {})", "_gradient": "slope = unless_nan(chosen, scores, {})"}
 COLUMN = "given = np.asarray(upstream, dtype=points.dtype).reshape({}, 1)"
 
 EQUIVALENT = {
@@ -352,6 +367,15 @@ EQUIVALENT = {
         "an ignored sample's cost is set to 0, whichever class is looked up" for other in (1, -1)},
     f"categorical_generalized_cross_entropy: {NEVER.format(1.0)}  →  {NEVER.format(2.0)}":
         "any number above 0 will do: its cost is set to 1/q, two lines on",
+    **{f"{name}: {AGAINST.format('>')}  →  {AGAINST.format('>=')}": "a score of 0 is of size 0: neither label pays"
+       for name in ("binary_crossentropy", "binary_focal_crossentropy", "binary_focal_crossentropy_gradient")},
+    f"weighed: {IDLE.format(0.0)}  →  {IDLE.format(1)}": "its weight is 0",
+    **{f"behind_largest: {OTHERS.format(0.0)}  →  {OTHERS.format(other)}":
+        "its place is set to 0 in the next line" for other in (1, -1.0)},
+    f"near_1: {NEAR.format('>')}  →  {NEAR.format('>=')}": "at EPSILON both roads give the same share",
+    f"take_class: {ROWS_OF.format(-1)}  →  {ROWS_OF.format(-2)}": "NumPy reads any negative length as unknown",
+    **{f"categorical_generalized_cross_entropy{form}: {line.format(-1)}  →  {line.format(1)}":
+        "axis 1 of two is the last" for form, line in UNLESS.items()},
     f"kl_divergence_gradient: {BELIEF.format(1.0)}  →  {BELIEF.format(2.0)}":
         "above 1 the slope is set to 0, two lines on",
     "power_slope: safe = np.where(endless, 1.0, base)  →  safe = np.where(endless, 2.0, base)":

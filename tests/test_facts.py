@@ -10,18 +10,16 @@ from cases import claim_of, column, fill, shares, weighted_median
 import lossbook
 from lossbook import CATALOGUE
 from lossbook.book.differences import evaluate, find, same
-from lossbook.book.facts import FACTS
 
 each_loss = pytest.mark.parametrize("name", CATALOGUE)
 SEEDS = range(40)
 
 
-def test_the_facts_cover_the_catalogue_in_its_order():
-    assert list(FACTS) == list(CATALOGUE)
-    for name, facts in FACTS.items():
-        words = facts.minimiser, facts.labels, facts.output, facts.trap
+def test_every_loss_has_its_facts():
+    for name, spec in CATALOGUE.items():
+        words = spec.facts.minimiser, spec.facts.labels, spec.facts.output, spec.facts.trap
         assert all(text.strip() == text != "" for text in words), name
-        assert facts.trap.endswith(".")
+        assert spec.facts.trap.endswith(".")
 
 
 # --- the range ------------------------------------------------------------------------------
@@ -51,8 +49,9 @@ def values(name, y_true, y_pred, settings):
     return CATALOGUE[name].function(y_true, y_pred, **settings)
 
 
-def bound(text, settings):
-    return 1 / settings["q"] if text == "1 / q" else float(text)
+def range_of(name, settings):
+    facts = CATALOGUE[name].facts
+    return [1 / settings["q"] if text == "1 / q" else float(text) for text in (facts.low, facts.high)]
 
 
 def hot(labels, classes):
@@ -92,7 +91,7 @@ WORST = {
 def test_no_usual_data_leave_the_range(name):
     for seed in SEEDS:
         y_true, y_pred, settings = usual(name, np.random.default_rng(seed))
-        low, high = (bound(text, settings) for text in (FACTS[name].low, FACTS[name].high))
+        low, high = range_of(name, settings)
         got = values(name, y_true, y_pred, settings)
         assert np.all(got >= low - 1e-12), got
         assert np.all(got <= high + 1e-12), got
@@ -105,7 +104,7 @@ def test_both_ends_of_the_range_are_reached(name):
         y_true = (y_true == y_true.max(axis=-1, keepdims=True)) * 1.0  # soft labels cost more than 0
     if "focal" in name:
         y_true = np.round(y_true)
-    low, high = (bound(text, settings) for text in (FACTS[name].low, FACTS[name].high))
+    low, high = range_of(name, settings)
     best = BEST.get(name, lambda y, p: y)(y_true, y_pred)
     if low == -inf:
         assert np.all(values(name, np.array([[1e3]]), np.array([[1e3]]), settings) < -1e3)
@@ -197,7 +196,7 @@ LIMITS = {
 
 @each_loss
 def test_the_best_constant_is_that_of_the_claim(name):
-    words = FACTS[name].minimiser
+    words = CATALOGUE[name].facts.minimiser
     if words in LIMITS:
         pytest.skip("has a test of its own")
     for seed in SEEDS:
@@ -237,7 +236,7 @@ def test_focal_losses_pull_shares_towards_equal_ones():
 
 
 def test_all_words_are_used():
-    used = {facts.minimiser for facts in FACTS.values()}
+    used = {spec.facts.minimiser for spec in CATALOGUE.values()}
     assert used == {*CONSTANTS} | LIMITS
 
 
@@ -246,7 +245,7 @@ def test_all_words_are_used():
 
 @each_loss
 def test_the_trap_is_proved(name):
-    row = find(FACTS[name].proof)
+    row = find(CATALOGUE[name].facts.proof)
     assert name in row.losses
     assert same(evaluate(row, lossbook), row.ours)
 
@@ -262,6 +261,6 @@ def test_the_trap_is_proved(name):
     ids=["range", "ends", "constant", "trap"],
 )
 def test_a_wrong_fact_is_found(monkeypatch, test, wrong):
-    monkeypatch.setitem(FACTS, "dice", replace(FACTS["dice"], **wrong))
+    monkeypatch.setattr(CATALOGUE["dice"], "facts", replace(CATALOGUE["dice"].facts, **wrong))
     with pytest.raises(AssertionError):
         test("dice")
