@@ -3,7 +3,7 @@
 A record says how data are drawn, which settings are tried, what the value is in 100 digits, which
 constant costs least, what lies on kinks and clips, which values are known from elsewhere, and what is
 refused. The tests over the catalogue find a new loss by its record; nothing here but NumPy and mpmath
-is loaded. Its range, and all else that is said in words, is in ``lossbook/book/facts.py``.
+is loaded. Its range, and all else that is said in words, are the facts beside its function.
 """
 
 import math
@@ -472,6 +472,63 @@ def symbol_shares(name, rng):
     """In one frame: how often each symbol is the label, and how often there is none."""
     labels = labels_of(rng)
     return Claim(name, column(labels), np.log(shares(labels))[np.newaxis])
+
+
+# --- what the words of the facts mean ---------------------------------------------------------------
+
+
+def as_settings_want(share, claim):
+    """A share as the loss takes it: itself, or its log-odds or logarithm."""
+    if not claim.settings.get("from_logits"):
+        return share
+    return np.log(share / (1 - share)) if share.size == 1 else np.log(share)
+
+
+def classes_of(claim):
+    return claim.y_true if claim.y_true.ndim == 1 else claim.y_true.argmax(axis=-1)
+
+
+def to_power(rows, power):
+    return rows**power / (rows**power).sum()
+
+
+def lead(claim):
+    share = shares(classes_of(claim))
+    return np.where(share > 0.5, 1.0, 0.0)
+
+
+WORDS = {
+    "the mean": lambda c: c.y_true.mean(axis=0),
+    "a median": lambda c: np.median(c.y_true, axis=0),
+    "a median in which small targets weigh more, by 1/y": lambda c: np.array(
+        [weighted_median(c.y_true.ravel(), 1 / c.y_true.ravel())]
+    ),
+    "the geometric mean of 1 + y, less 1": lambda c: np.prod(1 + c.y_true, axis=0) ** (1 / len(c.y_true)) - 1,
+    "the share of ones": lambda c: as_settings_want(c.y_true.mean(axis=0), c),
+    "the shares of the classes": lambda c: as_settings_want(shares(classes_of(c)), c),
+    "the shares to the power 1/(1 - q), made to sum to 1": lambda c: to_power(
+        shares(c.y_true), 1 / (1 - c.settings["q"])
+    ),
+    "the mean of the distributions": lambda c: c.y_true.mean(axis=0),
+    "the more frequent side, -1 or 1": lambda c: np.sign(c.y_true.sum(axis=0)),
+    "the mean of the labels -1 and 1": lambda c: (2 * c.y_true - 1).mean(axis=0),
+    "a lead of 1 for the class that more than half have; without one, no lead": lead,
+    "the quantile of that share": lambda c: np.quantile(
+        c.y_true, c.settings["quantile"], method="inverted_cdf", keepdims=True
+    )[0],
+    "1 everywhere": lambda c: np.ones(1),
+    "the sum of the targets' unit vectors, at any length": lambda c: of_length_1(c.y_true).sum(axis=0),
+    "none: each class wants a place of its own": lambda c: np.eye(3)[c.y_true],
+    "in a single frame, the shares of the symbols": lambda c: np.log(shares(c.y_true.ravel().astype(int)))[
+        np.newaxis
+    ],
+    # words about limits, which have a test each in test_facts.py
+    "the median for a small delta, the mean for a large one": None,
+    "the mean of targets close together, the median of targets far apart": None,
+    "the share of ones, pulled towards one half": None,
+    "the shares of the classes, pulled towards equal ones": None,
+}
+"""What the words of the facts mean, for the targets of a claim; ``test_properties.py`` tries the claims."""
 
 
 # --- the value in 100 digits: y and p are the lists of one sample --------------------------------

@@ -241,11 +241,8 @@ def checks_of(name):
     if name == "categorical_hinge":
         found.append(properties.no_digit_of_a_lead_is_lost)
     nan_spreads = test_limits.test_nan_in_any_place_is_nan_in_value_and_slope
-    found += [
-        bound(nan_spreads, spec, kept, "float64")
-        for spec, kept in test_limits.plain_cases()
-        if spec.name == name
-    ]
+    plain = [one.values for one in test_limits.plain_cases() if one.values[0].name == name]
+    found += [bound(nan_spreads, *one, "float64") for one in plain]
     found += [bound(properties.weights_multiply, case) for case in some[:10]]
     found += [bound(properties.order_does_not_matter, case, 0) for case in some[:10] if order_counts(case)]
     found += [bound(is_lowest, name, seed) for seed in range(3)]
