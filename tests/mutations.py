@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import accuracy
 import numpy as np
 import test_collapses
+import test_ctc
 import test_limits
 import test_properties as properties
 from cases import KERAS_HAS, claim_of
@@ -236,13 +237,7 @@ def checks_of(name):
         found = [bound(properties.agrees_with_keras, case, ask_digits(case)) for case in calm] + found
     if name == "circle":
         found += [with_references(case, seed) for seed, case in enumerate(some)]
-    if name == "binary_focal_crossentropy":
-        found.append(properties.slope_of_a_power_at_0)
-    if name == "categorical_hinge":
-        found.append(properties.no_digit_of_a_lead_is_lost)
-    nan_spreads = test_limits.test_nan_in_any_place_is_nan_in_value_and_slope
-    plain = [one.values for one in test_limits.plain_cases() if one.values[0].name == name]
-    found += [bound(nan_spreads, *one, "float64") for one in plain]
+    found += further(name)
     found += [bound(properties.weights_multiply, case) for case in some[:10]]
     found += [bound(properties.order_does_not_matter, case, 0) for case in some[:10] if order_counts(case)]
     found += [bound(is_lowest, name, seed) for seed in range(3)]
@@ -257,6 +252,26 @@ def checks_of(name):
         ]
         found += [bound(properties.logits_cost_their_probabilities, case) for case in scores]
     found += [bound(accuracy_holds, row) for row in accuracy.ROWS if row.name == name]
+    return found
+
+
+def further(name):
+    """Return tests of the suite at the ends of a loss's domain: NaN, infinity, lengths, scores that cancel."""
+    nan = test_limits.test_nan_in_any_place_is_nan_in_value_and_slope
+    found = [
+        bound(nan, *one.values, "float64") for one in test_limits.plain_cases() if one.values[0].name == name
+    ]
+    if name in test_limits.LOGITS:
+        infinite = test_limits.test_infinite_logits_cost_and_slope_as_their_limit
+        found += [bound(infinite, name, "float64", seed) for seed in range(2)]
+        found.append(test_limits.test_the_link_functions_at_infinity)
+    if name == "ctc":
+        found += [bound(test_ctc.test_lengths_cut_each_recording, seed, "float64") for seed in range(4)]
+        found += [test_ctc.test_the_passes_keep_the_digits_of_float64, test_ctc.test_scores_all_infinite]
+    if name == "binary_focal_crossentropy":
+        found.append(properties.test_slope_of_a_power_at_0)
+    if name == "categorical_hinge":
+        found.append(properties.test_no_digit_of_a_lead_is_lost)
     return found
 
 
@@ -350,6 +365,7 @@ FINITE = "finite = np.where(chosen.any(axis=1, keepdims=True), total, {})"
 TOTAL = "result = np.where(some, largest + np.log(np.where(some, total, {})), -np.inf)"
 AGAINST = "against = np.where(y_pred {} 0, 1 - target, target)"
 IDLE, OTHERS = "finite = np.where(idle, {}, costs)", "others = np.where(certain, {}, logits)"
+BASE = "base = np.where(np.isinf(largest), {}, largest)"
 NEAR = "return (near & (others {} EPSILON), others)"
 ROWS_OF = "return scores[np.arange(len(scores)).reshape({}, 1), index]"
 UNLESS = {"": "cost = unless_nan(bounded, scores, {})", "_gradient": "slope = unless_nan(chosen, scores, {})"}
@@ -373,6 +389,8 @@ EQUIVALENT = {
     f"take_class: {ROWS_OF.format(-1)}  →  {ROWS_OF.format(-2)}": "NumPy reads any negative length as unknown",
     **{f"categorical_generalized_cross_entropy{form}: {line.format(-1)}  →  {line.format(1)}":
         "axis 1 of two is the last" for form, line in UNLESS.items()},
+    **{f"log_sum_exp: {BASE.format(0.0)}  →  {BASE.format(other)}":
+        "beside an infinity any finite number will do" for other in (1, -1.0)},
     f"kl_divergence_gradient: {BELIEF.format(1.0)}  →  {BELIEF.format(2.0)}":
         "above 1 the slope is set to 0, two lines on",
     "power_slope: safe = np.where(endless, 1.0, base)  →  safe = np.where(endless, 2.0, base)":

@@ -119,7 +119,7 @@ def test_slope_on_kinks_and_clips_is_that_of_tensorflow(case):
         function_agrees_with_keras(wide.widened())
 
 
-def slope_of_a_power_at_0():
+def test_slope_of_a_power_at_0():
     """Assert what the focal losses need of a power's slope at 0: the true one, or 0 where it has no bound."""
     tiny = np.finfo(float).tiny
     with np.errstate(all="raise"):
@@ -130,21 +130,13 @@ def slope_of_a_power_at_0():
         assert np.isnan(power_slope(np.array([-1.0]), 0.5))
 
 
-def test_slope_of_a_power_at_0():
-    slope_of_a_power_at_0()
-
-
-def no_digit_of_a_lead_is_lost():
+def test_no_digit_of_a_lead_is_lost():
     """Assert that categorical hinge knows a lead exactly where the difference of two scores is rounded."""
     value, slope = CATALOGUE["categorical_hinge"].function, CATALOGUE["categorical_hinge"].gradient
     large = 2.0**53  # from here on, every other whole number is missing
     assert value([[1, 0]], [[large + 2, large + 4]]) == [3]
     for scores in ([2.0, 1 - 2.0**-53], [large + 2, large]):  # a lead above 1, by a rounding and by 1
         assert (slope([[1, 0]], [scores]) == 0).all()
-
-
-def test_no_digit_of_a_lead_is_lost():
-    no_digit_of_a_lead_is_lost()
 
 
 @each_loss

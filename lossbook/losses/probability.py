@@ -301,7 +301,7 @@ def log_sum_exp(logits: np.ndarray, axis: int = -1) -> np.ndarray:
 
     Examples
     --------
-    >>> log_sum_exp(np.array([[1e4, 1e4], [-np.inf, -np.inf]])).round(4)
+    >>> log_sum_exp(np.array([[1e4, 1e4, 0.0], [-np.inf, -np.inf, -np.inf]])).round(4)
     array([[10000.6931],
            [     -inf]])
     """
@@ -395,6 +395,8 @@ def log_softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
     --------
     >>> log_softmax(np.array([[1e4, 1e4]])).round(4)
     array([[-0.6931, -0.6931]])
+    >>> [f"{log:.4g}" for log in log_softmax(np.array([0.0, 40.0]))]
+    ['-40', '-4.248e-18']
     """
     behind = behind_largest(logits, axis)  # 0 for the highest score
     leads = behind == 0  # the highest, or several alike

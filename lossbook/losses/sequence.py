@@ -203,9 +203,10 @@ def within_reach(logits):
 
     Examples
     --------
-    >>> within_reach(np.array([[[1.0, -2.0], [-np.inf, 3.0]]]))
-    array([[[ 1.000e+00, -2.000e+00],
-            [-1.018e+03,  3.000e+00]]])
+    >>> within_reach(np.array([[[1.0, -3.0], [-np.inf, 2.0], [0.0, 0.0]]]))
+    array([[[ 1.000e+00, -3.000e+00],
+            [-1.024e+03,  2.000e+00],
+            [ 0.000e+00,  0.000e+00]]])
     """
     infinite = np.isinf(logits)
     if not infinite.any():  # nearly always
