@@ -34,7 +34,7 @@ class Record:
         ``exact(y, p, **settings)``: the value of one sample in numbers of 100 digits; of a whole
         batch, one for each row, where `batch` says so.
     cheapest : callable
-        ``cheapest(name, rng)``: random targets, and the constant that costs least (:class:`Claim`).
+        ``cheapest(name, rng)``: random targets, with the constant that costs least (:class:`Claim`).
     settings : list of dict
         Settings that each test tries; the first are the usual ones.
     shape : tuple of int
@@ -272,14 +272,19 @@ def away(numbers, kinks, distance=0.02):
 
 @dataclass
 class Claim:
-    """A batch of targets, and the prediction for all of them that no other beats."""
+    """A batch of targets, and the prediction for all of them that no other beats, as the facts have it."""
 
     name: str
     y_true: np.ndarray
-    best: np.ndarray
     settings: dict = field(default_factory=dict)
     inside: callable = staticmethod(lambda row: row)
     """Brings a prediction back to where the loss is defined."""
+    best: np.ndarray = None
+    """What :data:`WORDS` say of these targets; given where the words of the facts are about a limit."""
+
+    def __post_init__(self):
+        if self.best is None:
+            self.best = WORDS[CATALOGUE[self.name].facts.minimiser](self)
 
     def cost(self, row):
         """Return what one row costs, predicted for every sample; a whole batch stands for itself."""
@@ -333,41 +338,29 @@ def column(targets):
     return np.asarray(targets, float).reshape(-1, 1)
 
 
-def centre(name, rng, of, **settings):
-    targets = numbers(rng)
-    return Claim(name, column(targets), np.array([of(targets)]), settings)
+def targets(draw=numbers, inside=None, **settings):
+    """Return what draws a column of targets for a claim."""
+    inside = inside or (lambda row: row)
+    return lambda name, rng: Claim(name, column(draw(rng)), settings, inside)
 
 
-def share_of_targets(name, rng):
-    """Of an odd number of targets, the one that a share of 0.75 of them reaches."""
-    return centre(name, rng, lambda y: np.sort(y)[int(np.ceil(0.75 * len(y))) - 1], quantile=0.75)
+def amounts(rng):
+    return np.exp(numbers(rng))
 
 
-def huber(name, rng):
-    def where_the_pulls_cancel(targets):
-        return root(lambda c: np.clip(c - targets, -1.5, 1.5).sum(), targets.min(), targets.max())
-
-    return centre(name, rng, where_the_pulls_cancel, delta=1.5)
+def counted(rng):
+    return rng.poisson(2.0, 8) + np.eye(8, dtype=int)[0]  # not all of them 0
 
 
-def log_cosh(name, rng):
-    return centre(name, rng, lambda y: root(lambda c: np.tanh(c - y).sum(), y.min(), y.max()))
+def where_the_pulls_cancel(pull, **settings):
+    """Return what draws targets, and finds the constant at which the pulls of all of them add up to 0."""
 
+    def claim(name, rng):
+        y = numbers(rng)
+        best = root(lambda c: pull(c - y).sum(), y.min(), y.max())
+        return Claim(name, column(y), settings, best=np.array([best]))
 
-def percentage(name, rng):
-    targets = np.exp(numbers(rng))  # amounts: small ones pull most
-    return Claim(name, column(targets), np.array([weighted_median(targets, 1 / targets)]))
-
-
-def logarithmic(name, rng):
-    targets = np.exp(numbers(rng))
-    best = np.expm1(np.log1p(targets).mean())  # the geometric mean of 1 + y, less 1
-    return Claim(name, column(targets), np.array([best]), inside=above(1e-6))
-
-
-def rate(name, rng):
-    targets = rng.poisson(2.0, 8) + np.eye(8, dtype=int)[0]  # not all of them 0
-    return Claim(name, column(targets), np.array([targets.mean() - 1e-7]), inside=above(1e-6))
+    return claim
 
 
 # --- shares of classes ----------------------------------------------------------------------------
@@ -379,99 +372,80 @@ def labels_of(rng, classes=3):
 
 
 def share_of_yes(name, rng):
-    labels = labels_of(rng, 2)
-    share = labels.mean()
+    labels = column(labels_of(rng, 2))
     if rng.random() < 0.5:
-        return Claim(name, column(labels), np.array([np.log(share / (1 - share))]), {"from_logits": True})
-    return Claim(name, column(labels), np.array([share]), inside=between(1e-3, 1 - 1e-3))
+        return Claim(name, labels, {"from_logits": True})
+    return Claim(name, labels, inside=between(1e-3, 1 - 1e-3))
 
 
 def balanced_share_of_yes(name, rng):
     """With weights alpha and 1 - alpha, at gamma 0; as many of each at gamma 2 leave one half."""
-    labels = labels_of(rng, 2)
+    labels, inside = labels_of(rng, 2), between(1e-3, 1 - 1e-3)
     if rng.random() < 0.5:
         both = np.concatenate([labels, 1 - labels])
-        return Claim(name, column(both), np.array([0.5]), {"gamma": 2.0}, between(1e-3, 1 - 1e-3))
+        return Claim(name, column(both), {"gamma": 2.0}, inside, np.array([0.5]))
     settings = {"gamma": 0.0, "alpha": 0.3, "apply_class_balancing": True}
     yes, no = 0.3 * labels.sum(), 0.7 * (1 - labels).sum()
-    return Claim(name, column(labels), np.array([yes / (yes + no)]), settings, between(1e-3, 1 - 1e-3))
+    return Claim(name, column(labels), settings, inside, np.array([yes / (yes + no)]))
 
 
 def shares(labels, classes=3):
     return np.bincount(labels, minlength=classes) / len(labels)
 
 
-def class_shares(name, rng, hot=True):
+def class_shares(name, rng):
     labels = labels_of(rng)
-    y_true = np.eye(3)[labels] if hot else labels
+    y_true = labels if LOSSES[name].numbered else np.eye(3)[labels]
     if rng.random() < 0.5:
-        return Claim(name, y_true, np.log(shares(labels)), {"from_logits": True})
-    return Claim(name, y_true, shares(labels), inside=on_simplex)
+        return Claim(name, y_true, {"from_logits": True})
+    return Claim(name, y_true, inside=on_simplex)
 
 
 def weighted_class_shares(name, rng):
     """At gamma 0, shares times alpha; at gamma 2 and as many of each class, one share for all."""
     if rng.random() < 0.5:
-        return Claim(name, np.eye(3), np.full(3, 1 / 3), {"gamma": 2.0}, on_simplex)
+        return Claim(name, np.eye(3), {"gamma": 2.0}, on_simplex, np.full(3, 1 / 3))
     labels, alpha = labels_of(rng), np.array([0.5, 1.0, 2.0])
     settings = {"gamma": 0.0, "alpha": alpha.tolist()}
-    return Claim(name, np.eye(3)[labels], on_simplex(alpha * shares(labels)), settings, on_simplex)
+    return Claim(name, np.eye(3)[labels], settings, on_simplex, on_simplex(alpha * shares(labels)))
 
 
 def sharpened_shares(name, rng):
-    """Shares to the power 1 / (1 - q): frequent classes gain."""
-    labels = labels_of(rng)
-    return Claim(name, labels, on_simplex(shares(labels) ** 2.0), {"q": 0.5}, on_simplex)
+    return Claim(name, labels_of(rng), {"q": 0.5}, on_simplex)
 
 
-def mean_distribution(name, rng):
-    rows = rng.dirichlet(np.ones(3), 5)
-    return Claim(name, rows, rows.mean(axis=0), inside=on_simplex)
+def distributions_of_3(name, rng):
+    return Claim(name, rng.dirichlet(np.ones(3), 5), inside=on_simplex)
 
 
 # --- sides, directions, regions, pairs, symbols --------------------------------------------------------
 
 
-def majority_side(name, rng):
+def sides(rng):
     labels = 2.0 * labels_of(rng, 2) - 1
-    labels = np.append(labels, 1.0) if labels.sum() == 0 else labels
-    return Claim(name, column(labels), np.array([np.sign(labels.sum())]))
+    return np.append(labels, 1.0) if labels.sum() == 0 else labels
 
 
-def mean_side(name, rng):
-    labels = labels_of(rng, 2)  # 0 and 1 are read as -1 and +1
-    return Claim(name, column(labels), np.array([2.0 * labels.mean() - 1]))
+def yes_and_no(rng):
+    return labels_of(rng, 2)  # 0 and 1 are read as -1 and +1
 
 
-def majority_class(name, rng):
-    """A class that more than half the samples have leads by 1; without one, nobody leads."""
-    labels = rng.integers(0, 3, rng.integers(3, 9))
-    share = shares(labels)
-    return Claim(name, np.eye(3)[labels], np.where(share > 0.5, 1.0, 0.0))
+def one_hot_labels(name, rng):
+    return Claim(name, np.eye(3)[rng.integers(0, 3, rng.integers(3, 9))])
 
 
-def mean_direction(name, rng):
-    targets = rng.normal(1, 2, (5, 3))
-    return Claim(name, targets, of_length_1(targets).sum(axis=0))
+def directions(name, rng):
+    return Claim(name, rng.normal(1, 2, (5, 3)))
 
 
-def whole_region(name, rng):
-    """All of it: whatever the share of the mask, more is better."""
-    mask = rng.permutation(np.concatenate([[0, 1], rng.integers(0, 2, 6)]))
-    settings = {"alpha": 0.3, "beta": 0.7} if name == "tversky" else {}
-    return Claim(name, column(mask), np.array([1.0]), settings, between(0.0, 1.0))
+def mask_of_8(rng):
+    """Whatever the share of the mask, more is better."""
+    return rng.permutation(np.concatenate([[0, 1], rng.integers(0, 2, 6)]))
 
 
 def kin_together(name, rng):
-    """Each kind at one point, two kinds at a right angle: a distance of 1 is far enough."""
-    labels = labels_of(rng, 2)
-    return Claim(name, labels, np.eye(3)[labels], {"gamma": 10.0}, of_length_1)
-
-
-def symbol_shares(name, rng):
-    """In one frame: how often each symbol is the label, and how often there is none."""
-    labels = labels_of(rng)
-    return Claim(name, column(labels), np.log(shares(labels))[np.newaxis])
+    """Two kinds at a right angle: a distance of 1 is far enough."""
+    return Claim(name, labels_of(rng, 2), {"gamma": 10.0}, of_length_1)
 
 
 # --- what the words of the facts mean ---------------------------------------------------------------
@@ -724,7 +698,7 @@ LOW, HIGH = np.float32(1e-7), np.float32(1 - 1e-7)  # the clips, as float32 know
 # fmt: off
 LOSSES = {
     "mean_squared_error": Record(
-        draw=reals, exact=exact_mean_squared_error, cheapest=lambda name, rng: centre(name, rng, np.mean),
+        draw=reals, exact=exact_mean_squared_error, cheapest=targets(),
         refuses=[
             ([[1.0, 2.0]], [[1.0, 2.0, 3.0]], {}, "y_true of shape (1, 2) and y_pred of shape (1, 3)"),
             ([1.0, 2.0], TWO, {}, "y_true of shape (2,) and y_pred of shape (2, 2)"),
@@ -734,7 +708,7 @@ LOSSES = {
         ],
     ),
     "mean_absolute_error": Record(
-        draw=reals, exact=exact_mean_absolute_error, cheapest=lambda name, rng: centre(name, rng, np.median),
+        draw=reals, exact=exact_mean_absolute_error, cheapest=targets(),
         edges=[
             ([[0.0, 0.0, 0.0]], [[0.0, -0.001, 0.001]], {}),
         ],
@@ -744,7 +718,7 @@ LOSSES = {
         ],
     ),
     "quantile": Record(
-        draw=reals, exact=exact_quantile, cheapest=share_of_targets,
+        draw=reals, exact=exact_quantile, cheapest=targets(quantile=0.75),
         settings=[{"quantile": 0.9}, {}, {"quantile": 0.05}],
         known=[
             ([[3, -0.5, 2, 7]], [[2.5, 0.0, 2, 8]], {"quantile": 0.1}, [0.35], "by hand: 0.1 * 0.5 + 0.9 * (0.5 + 1), over 4"),
@@ -760,7 +734,7 @@ LOSSES = {
         ],
     ),
     "mean_absolute_percentage_error": Record(
-        draw=positives, exact=exact_mean_absolute_percentage_error, cheapest=percentage,
+        draw=positives, exact=exact_mean_absolute_percentage_error, cheapest=targets(amounts),
         edges=[
             ([[0.0, 2.0, 1e-08]], [[0.0, 2.0, 1.0]], {}),
         ],
@@ -769,7 +743,7 @@ LOSSES = {
         ],
     ),
     "mean_squared_logarithmic_error": Record(
-        draw=positives, exact=exact_mean_squared_logarithmic_error, cheapest=logarithmic,
+        draw=positives, exact=exact_mean_squared_logarithmic_error, cheapest=targets(amounts, above(1e-6)),
         edges=[
             ([[1.0, 1.0, 1.0]], [[1e-08, -0.5, 1.0]], {}),
             ([[1.0]], [[LOW]], {}),
@@ -779,7 +753,7 @@ LOSSES = {
         ],
     ),
     "huber": Record(
-        draw=reals, exact=exact_huber, cheapest=huber,
+        draw=reals, exact=exact_huber, cheapest=where_the_pulls_cancel(lambda miss: np.clip(miss, -1.5, 1.5), delta=1.5),
         settings=[{}, {"delta": 0.3}, {"delta": 3.0}],
         known=[
             ([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]], {}, [0.18, 0.13], "docs of keras.losses.Huber: mean 0.155"),
@@ -797,7 +771,7 @@ LOSSES = {
         ],
     ),
     "log_cosh": Record(
-        draw=reals, exact=exact_log_cosh, cheapest=log_cosh,
+        draw=reals, exact=exact_log_cosh, cheapest=where_the_pulls_cancel(np.tanh),
         known=[
             ([[0.0]], [[1e+30]], {}, [1e+30], "log cosh x = |x| - log 2 for large x"),
             ([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]], {}, [0.21689064, 0.0], "docs of keras.losses.LogCosh: mean 0.108"),
@@ -857,7 +831,7 @@ LOSSES = {
         ],
     ),
     "sparse_categorical_crossentropy": Record(
-        draw=class_numbers, exact=exact_sparse_categorical_crossentropy, cheapest=lambda name, rng: class_shares(name, rng, hot=False), numbered=True,
+        draw=class_numbers, exact=exact_sparse_categorical_crossentropy, cheapest=class_shares, numbered=True,
         settings=[{}, {"from_logits": True}, {"ignore_class": 1}, {"from_logits": True, "ignore_class": 0}],
         edges=[
             ([0, 0, 1], [[0.0, 1.0], [1.0, 0.0], [0.6, 0.4]], {}),
@@ -893,7 +867,7 @@ LOSSES = {
         ],
     ),
     "kl_divergence": Record(
-        draw=distributions, exact=exact_kl_divergence, cheapest=mean_distribution,
+        draw=distributions, exact=exact_kl_divergence, cheapest=distributions_of_3,
         known=[
             ([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]], {}, [0.916289, -3.080907e-06], "docs of keras.losses.KLDivergence: mean 0.458"),
         ],
@@ -908,7 +882,7 @@ LOSSES = {
         ],
     ),
     "poisson": Record(
-        draw=counts, exact=exact_poisson, cheapest=rate,
+        draw=counts, exact=exact_poisson, cheapest=targets(counted, above(1e-6)),
         known=[
             ([[0, 1], [0, 0]], [[1, 1], [0, 0]], {}, [1.0, 0.0], "docs of keras.losses.Poisson: mean 0.5"),
         ],
@@ -983,7 +957,7 @@ LOSSES = {
         ],
     ),
     "hinge": Record(
-        draw=margins, exact=exact_hinge, cheapest=majority_side,
+        draw=margins, exact=exact_hinge, cheapest=targets(sides),
         known=[
             ([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]], {}, [1.1, 1.5], "docs of keras.losses.Hinge: mean 1.3"),
         ],
@@ -996,7 +970,7 @@ LOSSES = {
         ],
     ),
     "squared_hinge": Record(
-        draw=margins, exact=exact_squared_hinge, cheapest=mean_side,
+        draw=margins, exact=exact_squared_hinge, cheapest=targets(yes_and_no),
         known=[
             ([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]], {}, [1.46, 2.26], "docs of keras.losses.SquaredHinge: mean 1.86"),
         ],
@@ -1005,7 +979,7 @@ LOSSES = {
         ],
     ),
     "categorical_hinge": Record(
-        draw=class_scores, exact=exact_categorical_hinge, cheapest=majority_class,
+        draw=class_scores, exact=exact_categorical_hinge, cheapest=one_hot_labels,
         known=[
             ([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]], {}, [1.2, 1.6], "docs of keras.losses.CategoricalHinge: mean 1.4"),
         ],
@@ -1015,7 +989,7 @@ LOSSES = {
         ],
     ),
     "dice": Record(
-        draw=regions, exact=exact_dice, cheapest=whole_region, region=True,
+        draw=regions, exact=exact_dice, cheapest=targets(mask_of_8, between(0.0, 1.0)), region=True,
         settings=[{}, {"axis": (1, 2, 3)}, {"axis": -1}, {"axis": 0}],
         known=[
             ([[1.0, 1.0, 0.0, 0.0]], [[1.0, 0.0, 1.0, 0.0]], {}, 0.5, "one pixel shared, two and two: 1 - 2/4"),
@@ -1032,7 +1006,7 @@ LOSSES = {
         ],
     ),
     "tversky": Record(
-        draw=regions, exact=exact_tversky, cheapest=whole_region, region=True,
+        draw=regions, exact=exact_tversky, cheapest=targets(mask_of_8, between(0.0, 1.0), alpha=0.3, beta=0.7), region=True,
         settings=[{}, {"alpha": 0.3, "beta": 0.8}, {"alpha": 0.9, "beta": 0.2, "axis": (1, 2, 3)}, {"axis": -1}],
         known=[
             ([1.0, 1.0, 0.0], [1.0, 0.0, 1.0], {"alpha": 2.0, "beta": 3.0}, 1 - 1 / 6, "1 / (1 + 2 + 3), Salehi et al. 2017, eq. 3"),
@@ -1048,7 +1022,7 @@ LOSSES = {
         ],
     ),
     "cosine_similarity": Record(
-        draw=vectors, exact=exact_cosine_similarity, cheapest=mean_direction,
+        draw=vectors, exact=exact_cosine_similarity, cheapest=directions,
         settings=[{}, {"axis": 0}],
         edges=[
             ([[1.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [5e-08, 5e-08]], {}),
@@ -1089,7 +1063,7 @@ LOSSES = {
         ],
     ),
     "ctc": Record(
-        draw=recordings, exact=exact_ctc, cheapest=symbol_shares, axes=3, shape=(3, 6, 4),
+        draw=recordings, exact=exact_ctc, cheapest=targets(labels_of), axes=3, shape=(3, 6, 4),
         known=[
             ([[1]], [[[0.0, 0.0]] * 2], {}, [math.log(4 / 3)], "aa, a- and -a, of four paths"),
             ([[1, 1]], [[[0.0, 0.0]] * 3], {}, [math.log(8)], "a-a alone, of eight paths"),
