@@ -9,6 +9,7 @@ from cases import FUNCTION_ONLY, LOSSES, PARAMETERS, WORDS
 from conftest import ROOT
 
 from lossbook import CATALOGUE
+from lossbook.registry import gradient_of
 
 SHAPED = {"axis", *FUNCTION_ONLY}  # parameters whose values follow from the data
 
@@ -66,6 +67,14 @@ def test_a_new_loss_is_told_all_it_lacks_at_once():
         "tests/cases.py: what its best constant means, in WORDS",
         "lossbook/book/differences.py: the row that proves the trap",
     }
+
+
+def test_a_gradient_with_other_parameters_is_refused():
+    def huber_gradient(y_true, y_pred, delta=2.0): ...
+
+    for function, message in ((huber_gradient, "expected the parameters of huber"), (len, "named len")):
+        with pytest.raises(TypeError, match=message):
+            gradient_of(CATALOGUE["huber"].function, formula="")(function)
 
 
 def test_a_chapter_that_is_not_listed_is_found():

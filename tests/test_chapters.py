@@ -222,11 +222,6 @@ def test_every_loss_has_its_chapter_and_every_chapter_its_loss():
     assert {path.stem for path in LOSSES} == set(lossbook.CATALOGUE)
 
 
-def test_the_losses_are_listed_in_the_order_of_the_catalogue():
-    index = (NOTEBOOKS / "index.md").read_text("utf-8")
-    assert re.findall(r"^losses/(\w+)$", index, re.MULTILINE) == list(lossbook.CATALOGUE)
-
-
 @chapters
 def test_a_chapter_keeps_its_promises(path):
     assert problems(read(path)) == []
