@@ -70,7 +70,7 @@ def as_array(name, given):
     >>> as_array("y_true", [1, 2]).dtype.kind
     'i'
     """
-    if np.ma.isMaskedArray(given):
+    if isinstance(given, np.ma.MaskedArray):
         if np.ma.is_masked(given):
             raise ValueError(
                 f"Received {name} as a masked array with masked entries; expected plain numbers, and a mask "
@@ -161,8 +161,9 @@ def as_pair(y_true, y_pred, axis=-1):
     labels = as_float("y_true", y_true)
     if labels.shape != predictions.shape:
         labels, predictions = _aligned(labels, predictions)
-    check_not_empty("y_pred", predictions)
-    check_axis(axis, predictions)
+    if not (predictions.size and -predictions.ndim <= axis < predictions.ndim):
+        check_not_empty("y_pred", predictions)
+        check_axis(axis, predictions)
     if labels.dtype is predictions.dtype:
         return labels, predictions
     return labels.astype(predictions.dtype, copy=False), predictions

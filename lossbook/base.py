@@ -256,7 +256,7 @@ class Loss:
 
     def _evaluate(self, y_true, y_pred, sample_weight, mask, data, with_gradient=False, out=None):
         """Return the reduced value and, if asked for, the slope, in the types they are to have."""
-        slope_type = float_type(y_pred) if self.dtype is None else self.dtype
+        slope_type = self.dtype or (float_type(y_pred) if with_gradient else None)
         y_true, y_pred = self.cast(y_true, y_pred)
         given = y_true, y_pred, sample_weight, mask
         with np.errstate(all="ignore"):
