@@ -344,17 +344,7 @@ def caught(checks):
 
 # --- mistakes that no test can tell --------------------------------------------------------------
 
-CLIP = "probability = np.clip(share, EPSILON, 1.0 - EPSILON)"
-UPPER_CLIPS = (
-    "np.clip(share, EPSILON, 1.0 + EPSILON)",
-    "np.clip(share, EPSILON, 1.0)",
-    "np.clip(share, EPSILON, 2.0 - EPSILON)",
-)
-LOOSER = {
-    f"{name}_gradient: {CLIP}  →  probability = {looser}"
-    for name in ("categorical_crossentropy", "categorical_focal_crossentropy")
-    for looser in UPPER_CLIPS
-}
+CLIP = "probability = np.clip(share, EPSILON, {})"
 BEND, FAR = "bend = np.tanh(np.minimum(size, {})) ** 2", "cost = np.where(size {} 1.0, near, far)"
 LARGER = "larger = np.maximum(shrunk, logits {} 0)"
 INDEX = "index = np.where(counts, labels, {})"
@@ -372,7 +362,8 @@ UNLESS = {"": "cost = unless_nan(bounded, scores, {})", "_gradient": "slope = un
 COLUMN = "given = np.asarray(upstream, dtype=points.dtype).reshape({}, 1)"
 
 EQUIVALENT = {
-    **dict.fromkeys(LOOSER, "a clipped share has the slope 0, two lines on"),
+    **{f"categorical_crossentropy_gradient: {CLIP.format('1.0 - EPSILON')}  →  {CLIP.format(looser)}":
+        "a clipped share has the slope 0, two lines on" for looser in ("1.0 + EPSILON", "1.0", "2.0 - EPSILON")},
     f"log_cosh: {BEND.format(1.0)}  →  {BEND.format(2.0)}": "above 1 it is not used",
     f"log_cosh: {FAR.format('<')}  →  {FAR.format('<=')}": "at 1 both are right",
     f"sigmoid: {LARGER.format('>=')}  →  {LARGER.format('>')}": "at 0 both are 1",
