@@ -709,9 +709,7 @@ LOSSES = {
     ),
     "mean_absolute_error": Record(
         draw=reals, exact=exact_mean_absolute_error, cheapest=targets(),
-        edges=[
-            ([[0.0, 0.0, 0.0]], [[0.0, -0.001, 0.001]], {}),
-        ],
+        edges=[([[0.0, 0.0, 0.0]], [[0.0, -0.001, 0.001]], {})],
         refuses=[
             ([[1.0, 2.0]], TWO, {}, "expected one shape for both"),
             ([[1.0]], [["b"]], {}, "y_pred with entries of type text"),
@@ -723,9 +721,7 @@ LOSSES = {
         known=[
             ([[3, -0.5, 2, 7]], [[2.5, 0.0, 2, 8]], {"quantile": 0.1}, [0.35], "by hand: 0.1 * 0.5 + 0.9 * (0.5 + 1), over 4"),
         ],
-        edges=[
-            ([[0.0, 0.0, 0.0]], [[0.0, -0.001, 0.001]], {"quantile": 0.9}),
-        ],
+        edges=[([[0.0, 0.0, 0.0]], [[0.0, -0.001, 0.001]], {"quantile": 0.9})],
         refuses=[
             (TWO, TWO, {"quantile": 0.0}, "quantile=0.0; expected a number between 0 and 1"),
             (TWO, TWO, {"quantile": 90}, "quantile=90; expected"),
@@ -735,12 +731,8 @@ LOSSES = {
     ),
     "mean_absolute_percentage_error": Record(
         draw=positives, exact=exact_mean_absolute_percentage_error, cheapest=targets(amounts),
-        edges=[
-            ([[0.0, 2.0, 1e-08]], [[0.0, 2.0, 1.0]], {}),
-        ],
-        refuses=[
-            (Z((2, 1)), TWO, {}, "y_true of shape (2, 1)"),
-        ],
+        edges=[([[0.0, 2.0, 1e-08]], [[0.0, 2.0, 1.0]], {})],
+        refuses=[(Z((2, 1)), TWO, {}, "y_true of shape (2, 1)")],
     ),
     "mean_squared_logarithmic_error": Record(
         draw=positives, exact=exact_mean_squared_logarithmic_error, cheapest=targets(amounts, above(1e-6)),
@@ -748,9 +740,7 @@ LOSSES = {
             ([[1.0, 1.0, 1.0]], [[1e-08, -0.5, 1.0]], {}),
             ([[1.0]], [[LOW]], {}),
         ],
-        refuses=[
-            (Z((2, 3, 1)), TWO, {}, "y_true of shape (2, 3, 1) and y_pred of shape (2, 2)"),
-        ],
+        refuses=[(Z((2, 3, 1)), TWO, {}, "y_true of shape (2, 3, 1) and y_pred of shape (2, 2)")],
     ),
     "huber": Record(
         draw=reals, exact=exact_huber, cheapest=where_the_pulls_cancel(lambda miss: np.clip(miss, -1.5, 1.5), delta=1.5),
@@ -758,9 +748,7 @@ LOSSES = {
         known=[
             ([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]], {}, [0.18, 0.13], "docs of keras.losses.Huber: mean 0.155"),
         ],
-        edges=[
-            ([[0.0, 0.0, 0.0, 0.0]], [[1.0, -1.0, 1.001, 0.999]], {}),
-        ],
+        edges=[([[0.0, 0.0, 0.0, 0.0]], [[1.0, -1.0, 1.001, 0.999]], {})],
         refuses=[
             (Z((4, 2)), Z((2, 4)), {}, "check which axis holds the samples"),
             ([[1.0]], [[1 + 2j]], {}, "entries of type complex number"),
@@ -777,12 +765,8 @@ LOSSES = {
             ([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]], {}, [0.21689064, 0.0], "docs of keras.losses.LogCosh: mean 0.108"),
             ([[0.0]], [[1e-08]], {}, [5e-17], "half the square of a small miss"),
         ],
-        edges=[
-            ([[0.0, 0.0, 0.0]], [[0.0, 1.0, -100.0]], {}),
-        ],
-        refuses=[
-            (Z((3, 1, 1)), Z(3), {}, "y_true of shape (3, 1, 1)"),
-        ],
+        edges=[([[0.0, 0.0, 0.0]], [[0.0, 1.0, -100.0]], {})],
+        refuses=[(Z((3, 1, 1)), Z(3), {}, "y_true of shape (3, 1, 1)")],
     ),
     "binary_crossentropy": Record(
         draw=yes_or_no, exact=exact_binary_crossentropy, cheapest=share_of_yes,
@@ -886,9 +870,7 @@ LOSSES = {
         known=[
             ([[0, 1], [0, 0]], [[1, 1], [0, 0]], {}, [1.0, 0.0], "docs of keras.losses.Poisson: mean 0.5"),
         ],
-        edges=[
-            ([[1.0, 0.0]], [[0.0, 0.0]], {}),
-        ],
+        edges=[([[1.0, 0.0]], [[0.0, 0.0]], {})],
         refuses=[
             (Z((0, 3)), Z((0, 3)), {}, "an empty batch"),
             (np.array([["2020-01-01"]], "datetime64[D]"), [[1.0]], {}, "entries of type date"),
@@ -961,9 +943,7 @@ LOSSES = {
         known=[
             ([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]], {}, [1.1, 1.5], "docs of keras.losses.Hinge: mean 1.3"),
         ],
-        edges=[
-            ([[1.0, 1.0, 1.0, -1.0]], [[0.999, 1.0, 1.001, -1.0]], {}),
-        ],
+        edges=[([[1.0, 1.0, 1.0, -1.0]], [[0.999, 1.0, 1.001, -1.0]], {})],
         refuses=[
             ([[1.0]], TWO, {}, "y_true of shape (1, 1)"),
             ([[1.0]], [[None]], {}, "object (NoneType)"),
@@ -974,9 +954,7 @@ LOSSES = {
         known=[
             ([[0, 1], [0, 0]], [[0.6, 0.4], [0.4, 0.6]], {}, [1.46, 2.26], "docs of keras.losses.SquaredHinge: mean 1.86"),
         ],
-        edges=[
-            ([[1.0, 1.0, 1.0, -1.0]], [[0.0, 1.0, 1.001, -1.0]], {}),
-        ],
+        edges=[([[1.0, 1.0, 1.0, -1.0]], [[0.0, 1.0, 1.001, -1.0]], {})],
     ),
     "categorical_hinge": Record(
         draw=class_scores, exact=exact_categorical_hinge, cheapest=one_hot_labels,
@@ -994,9 +972,7 @@ LOSSES = {
         known=[
             ([[1.0, 1.0, 0.0, 0.0]], [[1.0, 0.0, 1.0, 0.0]], {}, 0.5, "one pixel shared, two and two: 1 - 2/4"),
         ],
-        edges=[
-            ([[0.0, 0.0]], [[0.0, 0.0]], {}),
-        ],
+        edges=[([[0.0, 0.0]], [[0.0, 0.0]], {})],
         refuses=[
             (Z((2, 4, 4)), Z((2, 4, 5)), {}, "y_pred of shape (2, 4, 5)"),
             (TWO, [[1.0], [3.0, 4.0]], {}, "rows of length 1, 2"),
@@ -1011,9 +987,7 @@ LOSSES = {
         known=[
             ([1.0, 1.0, 0.0], [1.0, 0.0, 1.0], {"alpha": 2.0, "beta": 3.0}, 1 - 1 / 6, "1 / (1 + 2 + 3), Salehi et al. 2017, eq. 3"),
         ],
-        edges=[
-            ([[0.0, 0.0]], [[0.0, 0.0]], {}),
-        ],
+        edges=[([[0.0, 0.0]], [[0.0, 0.0]], {})],
         refuses=[
             (Z((3, 0)), Z((3, 0)), {}, "y_pred of shape (3, 0), an empty batch"),
             (TWO, TWO, {"alpha": -1.0}, "alpha=-1.0"),
@@ -1041,9 +1015,7 @@ LOSSES = {
             {"gamma": 2.0, "remove_diagonal": False},
             {"gamma": 2.0, "margin": -0.2},
         ],
-        known=[
-            ([0, 0], [[1.0, 0.0], [0.0, 1.0]], {}, [0.0, 0.0], "no strangers, nothing to lose"),
-        ],
+        known=[([0, 0], [[1.0, 0.0], [0.0, 1.0]], {}, [0.0, 0.0], "no strangers, nothing to lose")],
         edges=[
             ([0, 0, 1, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]], {"gamma": 2.0, "margin": 0.5}),
             ([0, 0, 1, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], {"gamma": 2.0, "margin": 0.0}),
