@@ -15,7 +15,7 @@ BIBLIOGRAPHY = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
 def entries(text):
     """The terms of a glossary, each with its other names, and with what is said about it."""
     found = []
-    for term, said in re.findall(r"^### (.+)\n\n(.*?)\n*(?=^### |\Z)", text, re.MULTILINE | re.DOTALL):
+    for term, said in re.findall(r"^### ([^\n]+)\n\n(.*?)\n*(?=^### |\Z)", text, re.MULTILINE | re.DOTALL):
         also = re.match(r"Also (.+?)\. ", said)
         found.append(([term, *(re.findall(r"\*(.+?)\*", also[1]) if also else [])], said))
     return found
