@@ -1,6 +1,7 @@
 """Pages as GitHub, nbviewer and a plain JupyterLab show them: no directive in sight, no link to a bare source."""
 
 import re
+from itertools import pairwise
 
 import nbformat
 import pytest
@@ -17,7 +18,7 @@ PAGES = TWINS + [
 ]
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 SHOWN = r"^:::.*|^\([\w-]+\)=$|^:[a-z-]+:(?: .*)?$|^\+\+\+.*|^% .*"  # a directive, a target, an option, a break, a note
-LINK = re.compile(r"\]\(([^)\s]+)\)|(?:href|src)=\"([^\"]+)\"")
+MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 
 
 def texts(path):
@@ -36,23 +37,34 @@ def texts(path):
 def raw(text):
     """What a reader of plain Markdown sees of Sphinx's: directives, roles, targets and attributes."""
     found = []
-    for token in MarkdownIt("gfm-like", {"linkify": False}).parse(text):
+    for token in MARKDOWN.parse(text):
         if token.type == "fence" and re.match(r"[{:]", token.info):
             found.append(token.info)
         if token.type != "inline":
             continue
         found += re.findall(SHOWN, token.content, re.MULTILINE)
-        for part, after in zip(token.children, token.children[1:] + [None], strict=True):
+        for part, after in pairwise([*token.children, None]):
             role = re.search(r"\{[a-z:-]+\}$", part.content) if part.type == "text" else None
-            if role and after is not None and after.type == "code_inline":
+            if role and after and after.type == "code_inline":
                 found.append(role[0] + after.content)
+    return found
+
+
+def addresses(text):
+    """Where the links and pictures of a page lead, those in its HTML too; code and comments have none."""
+    found = []
+    for token in MARKDOWN.parse(text):
+        for part in [token, *(token.children or [])]:
+            if part.type in ("html_block", "html_inline"):
+                found += re.findall(r'(?:href|src)="([^"]+)"', COMMENT.sub("", part.content))
+            found += [part.attrs[name] for name in ("href", "src") if name in part.attrs]
     return found
 
 
 def bad_links(text, path):
     """The links of a page that lead nowhere in the repository, or to a source whose outputs stand beside it."""
     found = []
-    for address in map("".join, LINK.findall(COMMENT.sub("", text))):
+    for address in addresses(text):
         if re.match(r"[a-z]+:|#|//", address):
             continue
         target = (path.parent / address.partition("#")[0]).resolve()
@@ -94,6 +106,6 @@ def test_what_shows_raw_is_found(text, seen):
 
 
 def test_links_to_bare_sources_are_found():
-    text = '[a](huber.md#the-slope), [b](huber.ipynb), [c](../reference/glossary.md), [d](gone.ipynb), <a href="x.md">'
+    text = '[a](huber.md#the-slope), [b](huber.ipynb), [c](../reference/glossary.md), [d](gone.ipynb), <a href="x.md">, `[e](e.md)`'
     found = bad_links(text, NOTEBOOKS / "losses" / "huber.ipynb")
     assert [re.split("[: ]", line)[0] for line in found] == ["huber.md#the-slope", "gone.ipynb", "x.md"]
