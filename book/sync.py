@@ -5,6 +5,7 @@ First the names of the losses and the list of their chapters are written, as :mo
 The ``.md`` is the source. A twin is made anew, from the first cell to the last, when its cells
 differ from the source or when a cell was not executed; ``--all`` makes every twin. What is
 stored holds nothing that changes from one run to the next, so a second run writes the same bytes.
+The bibliography's page is written from ``references.bib`` and from who cites it.
 
     python book/sync.py [--all] [notebooks/articles/a1-….md …]
 """
@@ -20,6 +21,7 @@ import re
 import sys
 from pathlib import Path
 
+import bibliography
 import jupytext
 import listing
 import nbformat
@@ -317,6 +319,8 @@ def main(arguments: list[str] | None = None) -> int:
     if missing:
         print(f"{missing[0].name} does not exist; expected a .md file of notebooks/", file=sys.stderr)
         return 2
+    if not options.paths and bibliography.write():
+        print(f"  {shown(bibliography.PAGE)}")
     return 1 if sync(paths, options.all) else 0
 
 

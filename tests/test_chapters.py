@@ -3,7 +3,9 @@
 import ast
 import json
 import re
+from itertools import pairwise
 
+import bibliography
 import nbformat
 import pytest
 from conftest import ROOT
@@ -15,9 +17,7 @@ NOTEBOOKS = ROOT / "notebooks"
 LOSSES = sorted((NOTEBOOKS / "losses").glob("*.ipynb"))
 FOUNDATIONS = sorted((NOTEBOOKS / "foundations").glob("*.ipynb"))
 CHAPTERS = FOUNDATIONS + LOSSES
-KEYS = set(
-    re.findall(r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text("utf-8"), re.MULTILINE)
-)
+SLUGS = {entry.key: entry.slug for entry in bibliography.entries()}
 MOST_LINES, LONGEST_LINE = 20, 80
 SOLVED = "solution"
 
@@ -109,16 +109,12 @@ def problems(notebook):
         found.append("no line that says what to know before, and how long it takes")
     if not re.search(r"^\*\*Next:\*\* ", text, re.MULTILINE):
         found.append("no word on what is next")
-    if not re.search(r"\{admonition\} Predict first\n:class: tip", text):
+    if not re.search(r"^> \*\*Predict first\.\*\* ", text, re.MULTILINE):
         found.append("nothing to predict first")
-    if not re.search(r"\{cite[tp]?\}`|https?://", text):
+    cited = bibliography.CITATION.findall(text)
+    if not cited and not re.search(r"https?://", text):
         found.append("no source is cited")
-    found += [
-        f"{key} is cited and not in references.bib"
-        for group in re.findall(r"\{cite[:\w]*\}`([^`]+)`", text)
-        for key in group.split(",")
-        if key.strip() not in KEYS
-    ]
+    found += [f"{slug} is cited and not in references.bib" for slug in {*cited} - {*SLUGS.values()}]
     return (
         found + problems_of_cells(notebook) + problems_of_figures(notebook) + problems_of_exercises(notebook)
     )
@@ -142,7 +138,8 @@ def problems_of_figures(notebook):
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
             continue
-        figures, charts = shown(cell, "image/png"), shown(cell, MIME)
+        charts = shown(cell, MIME)
+        figures = [output for output in shown(cell, "image/png") if output not in charts]
         if not (figures or charts) or SOLVED in cell.metadata.get("tags", []):
             continue
         after = notebook.cells[number + 1] if number + 1 < len(notebook.cells) else None
@@ -154,6 +151,8 @@ def problems_of_figures(notebook):
             found.append(f"cell {number} shows a figure without an alternative text")
         for chart in charts:
             spec = chart["data"][MIME]
+            if "image/png" not in chart["data"]:
+                found.append(f"cell {number} shows a chart without a still picture")
             if len(spec.get("description", "").split()) < 15:
                 found.append(f"cell {number} shows a chart without a description")
             if len(json.dumps(spec)) > MOST_BYTES:
@@ -164,10 +163,15 @@ def problems_of_figures(notebook):
 def problems_of_exercises(notebook):
     """Three exercises, each with a solution that follows it, ran, and ends in assertions."""
     found = []
-    exercises = re.findall(r"\{exercise\}[^\n]*\n:label: (\S+)", prose(notebook))
+    titles = re.findall(r"^### (.+)$", section(prose(notebook), "Exercises"), re.MULTILINE)
     solved = solutions(notebook)
-    if len(exercises) != 3 or len(solved) != 3:
-        found.append(f"{len(exercises)} exercises and {len(solved)} solutions: three each")
+    if len({*titles}) != 3 or len(solved) != 3:
+        found.append(
+            f"{len({*titles})} exercises, by their headings, and {len(solved)} solutions: three each"
+        )
+    before = "\n\n".join(c.source for c, after in pairwise(notebook.cells) if after in solved)
+    if re.findall(r"^### (.+)$", before, re.MULTILINE) != titles:
+        found.append("a solution does not follow its exercise")
     for cell in solved:
         last = body_of(cell.source)[-1]
         while isinstance(last, ast.For):  # a case at a time
@@ -208,9 +212,7 @@ def problems_of_a_loss(name, notebook):
     if not raised and not any(one == "outcomes" for one, _ in made):
         found.append("nothing breaks")
     source = lossbook.CATALOGUE[name].source
-    if source not in re.findall(
-        r"[\w:-]+", " ".join(re.findall(r"\{cite[:\w]*\}`([^`]+)`", prose(notebook)))
-    ):
+    if SLUGS[source] not in bibliography.CITATION.findall(prose(notebook)):
         found.append(f"the defining source {source} is not cited")
     return found
 
@@ -250,13 +252,6 @@ def test_no_two_chapters_open_alike():
     assert len(set(first_words)) == len(first_words)
 
 
-def test_labels_of_exercises_are_unique():
-    labels = [
-        label for path in CHAPTERS for label in re.findall(r"^:label: (\S+)", prose(read(path)), re.MULTILINE)
-    ]
-    assert len(set(labels)) == len(labels) == 3 * len(CHAPTERS)
-
-
 # --- the checks are able to fail --------------------------------------------------------------
 
 
@@ -281,9 +276,20 @@ def without_last_assertion(notebook):
     cell.source = re.sub(r"^assert ", "print", cell.source, flags=re.MULTILINE)
 
 
+def with_solutions_at_the_end(notebook):
+    solved = solutions(notebook)
+    notebook.cells = [cell for cell in notebook.cells if cell not in solved] + solved
+
+
 def without_alternative_text(notebook):
     for cell in code(notebook):
         cell.metadata.pop("mystnb", None)
+
+
+def without_stills(notebook):
+    for cell in code(notebook):
+        for chart in shown(cell, MIME):
+            chart["data"].pop("image/png")
 
 
 def with_a_long_cell(notebook):
@@ -297,14 +303,16 @@ def with_a_long_cell(notebook):
         (without("## What you can say now"), "answers"),
         (without("**Next:**"), "next"),
         (without("Predict first"), "predict"),
-        (without("{cite}"), "cited"),
-        (without(":label: huber-predict"), "exercises"),
+        (without("bibliography.md#huber-1964"), "huber1964robust is not cited"),
+        (without("### Predict"), "exercises"),
+        (with_solutions_at_the_end, "follow"),
         (without("source(lossbook.huber)"), "source(lossbook.huber)"),
         (without("numeric_gradient"), "numeric_gradient"),
         (without("| Symbol |"), "table"),
         (without("*The price of a miss"), "caption"),
         (without_last_assertion, "assertion"),
         (without_alternative_text, "alternative"),
+        (without_stills, "still"),
         (with_a_long_cell, "lines"),
     ],
 )

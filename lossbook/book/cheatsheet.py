@@ -23,12 +23,12 @@ def summary(spec):
     --------
     >>> from lossbook.registry import CATALOGUE
     >>> print(summary(CATALOGUE["dice"]).splitlines()[0])
-    > **[Dice](../losses/dice.md)** · `dice(y_true, y_pred, axis=None)`
+    > **[Dice](../losses/dice.ipynb)** · `dice(y_true, y_pred, axis=None)`
     """
     facts = spec.facts
     signature = ", ".join(["y_true, y_pred", *(_without_type(p) for p in spec.parameters.values())])
     lines = [
-        f"**[{spec.cls.__name__}](../losses/{spec.name}.md)** · `{spec.name}({signature})`",
+        f"**[{spec.cls.__name__}](../losses/{spec.name}.ipynb)** · `{spec.name}({signature})`",
         _display(spec.formula),
         _display(spec.gradient_formula),
         f"**Range** {_number(facts.low)} to {_number(facts.high)}. "
