@@ -162,12 +162,12 @@ def problems_of_figures(notebook):
 
 
 def problems_of_exercises(notebook):
-    """Three exercises, each with a solution that follows it, ran, and ends in assertions."""
+    """Three exercises or more, each with a solution that follows it, ran, and ends in assertions."""
     found = []
     exercises = re.findall(r"\{exercise\}[^\n]*\n:label: (\S+)", prose(notebook))
     solved = solutions(notebook)
-    if len(exercises) != 3 or len(solved) != 3:
-        found.append(f"{len(exercises)} exercises and {len(solved)} solutions: three each")
+    if len(exercises) < 3 or len(solved) != len(exercises):
+        found.append(f"{len(exercises)} exercises and {len(solved)} solutions: three or more, and as many")
     for cell in solved:
         last = body_of(cell.source)[-1]
         while isinstance(last, ast.For):  # a case at a time
@@ -259,7 +259,7 @@ def test_labels_of_exercises_are_unique():
     labels = [
         label for path in CHAPTERS for label in re.findall(r"^:label: (\S+)", prose(read(path)), re.MULTILINE)
     ]
-    assert len(set(labels)) == len(labels) == 3 * len(CHAPTERS)
+    assert len(set(labels)) == len(labels) >= 3 * len(CHAPTERS)
 
 
 # --- the checks are able to fail --------------------------------------------------------------
