@@ -48,8 +48,8 @@ nitpick_ignore = [  # Python's and NumPy's own names: the site is built offline,
 nb_execution_mode = "off"  # the twins are executed by make sync and checked by make test
 nb_merge_streams = True
 nb_render_markdown_format = "myst"  # a formula in an output of a cell is set, as in JupyterLab
-nb_code_prompt_show = "Show the solution"  # the only cells that are folded
-nb_code_prompt_hide = "Hide the solution"
+nb_code_prompt_show = "Show the code"  # of figures; sync.py says it otherwise for solutions
+nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = [
     "amsmath",
     "attrs_block",

@@ -79,8 +79,13 @@ def read_source(source: Path) -> nbformat.NotebookNode:
     seen: dict[str, int] = {}
     for cell in notebook.cells:
         cell.metadata = kept_metadata(cell)
-        if "solution" in cell.metadata.get("tags", []):  # folded in JupyterLab, as on the site
+        tags = cell.metadata.get("tags", [])  # folded in JupyterLab, as on the site
+        if "solution" in tags:
             cell.metadata["jupyter"] = {"outputs_hidden": True, "source_hidden": True}
+            prompts = {f"code_prompt_{act}": f"{act.title()} the solution" for act in ("show", "hide")}
+            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
+        elif "hide-input" in tags:
+            cell.metadata["jupyter"] = {"source_hidden": True}
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
