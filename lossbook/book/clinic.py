@@ -766,8 +766,8 @@ def integer_predictions():
     y_true, y_pred = y_true.astype("float32"), y_pred.astype("float32")
     yield loss(y_true, y_pred)
 
-@proves("value", 100.0, why="PyTorch is not among the packages of this book: the line computes what its documentation "
-    "says of BCELoss.")
+@proves("value", 100.0, why="PyTorch is not among the packages of this book: the line computes what "
+    "its documentation says of BCELoss.")
 def torch_clamp():
     with np.errstate(divide="ignore"):
         logarithm = np.log(0.0)
