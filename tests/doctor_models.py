@@ -165,6 +165,7 @@ BROKEN = [
     Case("exp overflows", lambda: sequential(Dense(1, activation="exponential", kernel_initializer="ones"), loss="poisson"), 100 + 30 * X, np.round(np.exp(REAL)), "not-finite"),
     Case("a Loss of one's own, flat labels", lambda: sequential(Dense(1), loss=Square()), X, REAL[:, 0], "broadcast"),
     Case("counts against a sigmoid", lambda: sequential(Dense(8, activation="sigmoid"), loss="bce"), np.abs(np.rint(5 * X)), np.abs(np.rint(5 * X)), "labels-out-of-range"),
+    Case("a percentage of 0", lambda: sequential(Dense(1), loss="mape"), X, np.maximum(REAL, 0), "zero-targets"),
     Case("the mask is lost", lambda: sequential(layers.Embedding(50, 8, mask_zero=True), layers.Conv1D(8, 3, padding="same"), Dense(4, activation="softmax"), loss=sparse, shape=(10,)), TOKENS, TAGS, "mask-lost"),
     Case("class_weight on steps", lambda: sequential(layers.Embedding(50, 8), Dense(4, activation="softmax"), loss=sparse, shape=(10,)), TOKENS, TAGS, "class-weight", {"class_weight": {1: 1.0, 2: 2.0, 3: 1.0}}),
     Case("a loss for no output", lambda: two({"a": "mse", "c": sparse}), X, {"a": REAL, "b": CLASSES}, "outputs-mismatch", names=PAIRS),
