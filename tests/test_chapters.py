@@ -14,7 +14,8 @@ from lossbook.tools.explore import MIME, MOST_BYTES
 NOTEBOOKS = ROOT / "notebooks"
 LOSSES = sorted((NOTEBOOKS / "losses").glob("*.ipynb"))
 FOUNDATIONS = sorted((NOTEBOOKS / "foundations").glob("*.ipynb"))
-PRACTICE = sorted(p for p in (NOTEBOOKS / "practice").glob("*.ipynb") if p.stem != "clinic")  # a table
+TABLES = {"clinic"}  # pages of practice that are made from a table: they have tests of their own
+PRACTICE = sorted(path for path in (NOTEBOOKS / "practice").glob("*.ipynb") if path.stem not in TABLES)
 CHAPTERS = FOUNDATIONS + LOSSES + PRACTICE
 KEYS = set(
     re.findall(r"^@\w+\{([^,]+),", (ROOT / "book" / "references.bib").read_text("utf-8"), re.MULTILINE)

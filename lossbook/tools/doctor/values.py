@@ -814,7 +814,7 @@ def focal_mean(case):
         "gradient are tiny. The paper divides by the positives.",
         "y_true", given=given, meant=None if given is None else given * case.y_true.size / positives,
         mend=f"inner = {keras_loss(case)}; loss = lambda y_true, y_pred: "
-        "inner(y_true, y_pred) * keras.ops.size(y_true) / keras.ops.sum(y_true)",
+        "inner(y_true, y_pred) / keras.ops.mean(y_true)",
         guard="assert not isinstance(loss, (str, keras.losses.BinaryFocalCrossentropy))",
     )  # fmt: skip
 
