@@ -99,7 +99,7 @@ def solutions(notebook):
 
 
 def problems(notebook):
-    """What a chapter of any kind lacks, one sentence each; `most` is how many exercises it may have."""
+    """What a chapter of any kind lacks, one sentence each."""
     text, found = prose(notebook), []
     if not re.match(r"# \S", notebook.cells[0].source):
         found.append("the first cell has no title")
