@@ -28,6 +28,7 @@ extensions = [
     "moving",
     "names",
     "verdicts",
+    "worries",
 ]
 exclude_patterns = [
     "**/.ipynb_checkpoints",
