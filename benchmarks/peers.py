@@ -12,11 +12,14 @@ import contextlib
 import csv
 import io
 import math
+import os
 import subprocess
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
+
+os.environ["TQDM_DISABLE"] = "1"  # read at import: a bar redrawn at each step takes longer than the step
 
 import torch
 from neural_net_checklist import torch_diagnostics as checklist
