@@ -89,7 +89,9 @@ def more_of(cell):
     return "\n".join(output.get("data", {}).get("text/markdown", "") for output in cell.outputs)
 
 
-CHAPTERS = [path for path in TWINS if path.parent.name in ("losses", "foundations") or path.stem == "debugging"]
+CHAPTERS = [
+    path for path in TWINS if path.parent.name in ("losses", "foundations") or path.stem == "debugging"
+]
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

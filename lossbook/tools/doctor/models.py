@@ -312,8 +312,8 @@ ON_MODELS = {
     "broadcast": "y = np.broadcast_to(np.reshape(y, [len(y)] + [1] * (len(model(x).shape) - 1)), "
     "model(x).shape)"
     "  # or let the model give one answer for each sample",
-    "zero-targets": "keep = (np.abs(np.reshape(y, (len(y), -1))) > 1e-6).all(axis=-1); x, y = x[keep], y[keep]"
-    "  # or use MAE",
+    "zero-targets": "keep = (np.abs(np.reshape(y, (len(y), -1))) > 1e-6).all(axis=-1); x, y = x[keep], "
+    "y[keep]  # or use MAE",
     "zero-vector": "keep = np.abs(y).max(axis=-1) >= 1e-7; x, y = x[keep], y[keep]",
     "not-unit": "model = keras.Sequential([model, keras.layers.UnitNormalization()]); "
     "model.compile('adam', keras.losses.Circle())",
