@@ -90,7 +90,12 @@ def test_numbers_of_proofs_are_told_by_fingerprint():
 def outputs():
     """All that the cells of the page show, as text."""
     cells = json.loads(PAGE.read_text(encoding="utf-8"))["cells"]
-    return ["".join(o["data"].get("text/markdown", "")) for c in cells for o in c.get("outputs", []) if "data" in o]
+    return [
+        "".join(o["data"].get("text/markdown", ""))
+        for c in cells
+        for o in c.get("outputs", [])
+        if "data" in o
+    ]
 
 
 def test_the_page_has_each_row_once_with_its_address_its_lines_and_what_they_gave():
@@ -99,7 +104,9 @@ def test_the_page_has_each_row_once_with_its_address_its_lines_and_what_they_gav
         assert page.count(f'<span id="{code}"></span>') == 1
         block = re.search(rf'<span id="{code}"></span>.*?(?=<span id=|\Z)', page, re.DOTALL)[0]
         assert all(f"> {line}" in block for part in proof.parts for line in part[1].splitlines()), code
-        assert proof.row.cause in block and proof.row.mend in block and block.count("→ **") == len(proof.parts)
+        assert (
+            proof.row.cause in block and proof.row.mend in block and block.count("→ **") == len(proof.parts)
+        )
 
 
 def test_tables_lead_to_rows_that_are_there():
