@@ -89,7 +89,7 @@ _ROWS = [
     Row("not-numbers", "error", "could not convert string to float; invalid dtype object",
         "Labels are text or objects.",
         "Number the classes, or convert to float32.", SCALAR + "#a-small-batch"),
-    Row("swapped", "error", "the loss is about 15 although predictions are good",
+    Row("swapped", "error", "the loss is large although predictions are good; y_true and y_pred swapped",
         "y_true and y_pred are swapped: Keras takes labels first, PyTorch predictions.",
         "Swap them.", "losses/kl_divergence.md" + BREAKS),
     # --- logits and probabilities
