@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from statistics import median
 
+from lossbook.tools.render import markdown_table, text_table
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "notebooks" / "reference" / "speed.md"
@@ -117,11 +119,6 @@ def loss_table(results):
     ]
 
 
-def markdown(head, rows):
-    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
-    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
-
-
 # --- the page ----------------------------------------------------------------------------------------
 
 
@@ -143,7 +140,7 @@ In each round every contestant runs for some milliseconds, in turn. A *ratio* is
 divided by lossbook's {results["timed"]}: at 2 lossbook is twice as fast, at 0.5 the peer is.
 Contestants whose number differs from lossbook's by more than 0.2 % are left out.
 
-{markdown(*peer_table(results))}
+{markdown_table(*peer_table(results))}
 
 ![A row of marks for each peer, one a comparison, against the ratio; a line stands at 1.](speed.png)
 
@@ -155,7 +152,7 @@ It is slower in {len(slower)} of {len(rows)} comparisons. Compiled peers make on
 steps, and NumPy one pass for each step; several threads help them too. The losses furthest behind the fastest
 peer, value and gradient together at the large size:
 
-{markdown(*loss_table(results))}
+{markdown_table(*loss_table(results))}
 
 ## What it was measured on
 
@@ -186,10 +183,7 @@ def draw(results, path):
 def write_page(results, whole):
     """Print the two tables; of a whole run write the record, the page and the picture as well."""
     for head, rows in (peer_table(results), loss_table(results)):
-        widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
-        for row in [head, *rows]:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        print()
+        print(text_table(head, rows, width=160), end="\n\n")
     if not whole:
         print("Nothing was written: the record and the book's page are made by a whole run, make bench.")
         return

@@ -22,9 +22,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_design",
     "sphinx_copybutton",
-    "sphinxcontrib.bibtex",
-    "sphinx_exercise",
     "sphinx_togglebutton",
+    "hidden",
     "moving",
     "names",
     "verdicts",
@@ -74,10 +73,6 @@ napoleon_use_param = False  # types are words here, such as array_like, and no l
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 html_domain_indices = False  # the index has every module, too
-
-bibtex_bibfiles = [str(BOOK / "references.bib")]
-bibtex_default_style = "alpha"
-bibtex_reference_style = "author_year"
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ |In \[\d*\]: | {2,5}\.\.\.: | {5,8}: "
 copybutton_prompt_is_regexp = True

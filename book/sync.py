@@ -1,8 +1,11 @@
 """Execute the notebooks: each ``notebooks/**/*.md`` that has code cells into its ``.ipynb`` twin.
 
+First the names of the losses and the list of their chapters are written, as :mod:`listing` has it.
+
 The ``.md`` is the source. A twin is made anew, from the first cell to the last, when its cells
 differ from the source or when a cell was not executed; ``--all`` makes every twin. What is
 stored holds nothing that changes from one run to the next, so a second run writes the same bytes.
+The bibliography's page is written from ``references.bib`` and from who cites it.
 
     python book/sync.py [--all] [notebooks/articles/a1-….md …]
 """
@@ -18,7 +21,9 @@ import re
 import sys
 from pathlib import Path
 
+import bibliography
 import jupytext
+import listing
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -312,11 +317,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("paths", nargs="*", type=Path, help="sources (default: every one)")
     parser.add_argument("--all", action="store_true", help="execute also those that are up to date")
     options = parser.parse_args(arguments)
+    for written in [] if options.paths else listing.write():
+        print(f"  {written}, from the catalogue", flush=True)
     paths = [p.resolve().with_suffix(".md") for p in options.paths] or sources()
     missing = [p for p in paths if not p.exists()]
     if missing:
         print(f"{missing[0].name} does not exist; expected a .md file of notebooks/", file=sys.stderr)
         return 2
+    if not options.paths and bibliography.write():
+        print(f"  {shown(bibliography.PAGE)}")
     return 1 if sync(paths, options.all) else 0
 
 

@@ -289,6 +289,21 @@ def test_search_works_from_the_file_system(browser):
     page.close()
 
 
+@needs_site
+@needs_browser
+def test_a_chart_is_a_still_picture_without_javascript(browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((SITE / "losses" / "huber.html").as_uri())
+    still = page.locator(".moving-chart img")
+    still.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    box = still.bounding_box()
+    assert still.count() == 1 and box["width"] > 500 and 300 < box["height"] < 800
+    assert page.locator("blockquote", has_text="Predict first").count() == 1
+    context.close()
+
+
 CHARTS = [p for p in PAGES if 'class="moving-chart"' in p.read_text(encoding="utf-8")]
 
 
