@@ -223,7 +223,12 @@ def problems_of_a_loss(name, notebook):
 
 FIRST_EDITION = {path.stem for path in LOSSES} - {
     "binary_crossentropy",
+    "categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "kl_divergence",
+    "poisson",
     "quantile",
+    "sparse_categorical_crossentropy",
 }  # still to be written anew
 MEAN_WORDS, FEW_WORDS, MOST_SHORT = (13, 19), 6, 0.17  # of a sentence
 
