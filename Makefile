@@ -4,7 +4,7 @@
 # make everywhere  the notebooks and the numeric tests under every setting of this machine (ONLY="lowest whole")
 # make faults   plant each known kind of fault in a copy, and see make test turn red
 # make bench    measure every loss beside Keras and others (QUICK=1: under 2 minutes)
-# make sync     execute the notebooks whose .md changed (ALL=1: every notebook)
+# make sync     list the losses, execute the notebooks whose .md changed (ALL=1: every notebook)
 # make lock     write constraints.txt anew from pyproject.toml
 # make clean    remove what was built (.venv stays)
 #

@@ -21,6 +21,8 @@ from random_cases import (  # noqa: F401  (a fixture and hooks)
 )
 from sync import KERNEL_ENV
 
+from lossbook.tools.explore import MIME
+
 ROOT = Path(__file__).resolve().parent
 if find_spec("numba") is None or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
     collect_ignore_glob = ["lossbook/compiled/*.py"]  # modules that need Numba: what they say is not looked for
@@ -45,9 +47,12 @@ def pixels(encoded: str) -> np.ndarray | None:
 
 
 def figures_differ(stored: list, computed: list) -> str:
-    """Say how two lists of outputs differ in their figures; an empty string where they do not."""
+    """Say how two lists of outputs differ in their figures; an empty string where they do not.
+
+    The still beside a chart is no figure: it is drawn from the chart's data, which are compared.
+    """
     old, new = (
-        [o["data"]["image/png"] for o in outs if "image/png" in o.get("data", {})]
+        [o["data"]["image/png"] for o in outs if "image/png" in o.get("data", {}) and MIME not in o["data"]]
         for outs in (stored, computed)
     )
     if len(old) != len(new):

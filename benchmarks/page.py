@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from statistics import median
 
+from lossbook.tools.render import markdown_table, text_table
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "notebooks" / "reference" / "speed.md"
@@ -142,11 +144,6 @@ def loss_table(results, ours="fast"):
     ]
 
 
-def markdown(head, rows):
-    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
-    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
-
-
 # --- the page ----------------------------------------------------------------------------------------
 
 
@@ -172,7 +169,7 @@ divided by lossbook's {results["timed"]}: at 2 lossbook is twice as fast, at 0.5
 *even* where odd and even rounds do not agree, by more than a tenth, about who is ahead.
 Contestants whose number differs from lossbook's by more than 0.2 % are left out.
 
-{markdown(*peer_table(results))}
+{markdown_table(*peer_table(results))}
 
 ![For each loss and size an open mark, plain, and a full one, compiled, against the ratio.](speed.png)
 
@@ -199,7 +196,7 @@ It loses where a peer computes fewer expensive functions for each number, by a f
 the ends, and where the plain lines still run, as those of CTC do. Compared with the fastest peer, value and
 gradient together at the large size, these are the losses that are furthest behind or least ahead:
 
-{markdown(*loss_table(results))}
+{markdown_table(*loss_table(results))}
 
 ## What it was measured on
 
@@ -237,10 +234,7 @@ def draw(results, path):
 def write_page(results, whole):
     """Print the two tables; of a whole run write the record, the page and the picture as well."""
     for head, rows in (peer_table(results), loss_table(results)):
-        widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
-        for row in [head, *rows]:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        print()
+        print(text_table(head, rows, width=160), end="\n\n")
     if not whole:
         print("Nothing was written: the record and the book's page are made by a whole run, make bench.")
         return

@@ -22,12 +22,12 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_design",
     "sphinx_copybutton",
-    "sphinxcontrib.bibtex",
-    "sphinx_exercise",
     "sphinx_togglebutton",
+    "hidden",
     "moving",
     "names",
     "verdicts",
+    "worries",
 ]
 exclude_patterns = [
     "**/.ipynb_checkpoints",
@@ -49,8 +49,8 @@ nitpick_ignore = [  # Python's and NumPy's own names: the site is built offline,
 nb_execution_mode = "off"  # the twins are executed by make sync and checked by make test
 nb_merge_streams = True
 nb_render_markdown_format = "myst"  # a formula in an output of a cell is set, as in JupyterLab
-nb_code_prompt_show = "Show the solution"  # the only cells that are folded
-nb_code_prompt_hide = "Hide the solution"
+nb_code_prompt_show = "Show the code"  # of figures; sync.py says it otherwise for solutions
+nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = [
     "amsmath",
     "attrs_block",
@@ -74,10 +74,6 @@ napoleon_use_param = False  # types are words here, such as array_like, and no l
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 html_domain_indices = False  # the index has every module, too
-
-bibtex_bibfiles = [str(BOOK / "references.bib")]
-bibtex_default_style = "alpha"
-bibtex_reference_style = "author_year"
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ |In \[\d*\]: | {2,5}\.\.\.: | {5,8}: "
 copybutton_prompt_is_regexp = True

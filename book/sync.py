@@ -1,8 +1,11 @@
 """Execute the notebooks: each ``notebooks/**/*.md`` that has code cells into its ``.ipynb`` twin.
 
+First the names of the losses and the list of their chapters are written, as :mod:`listing` has it.
+
 The ``.md`` is the source. A twin is made anew, from the first cell to the last, when its cells
 differ from the source or when a cell was not executed; ``--all`` makes every twin. What is
 stored holds nothing that changes from one run to the next, so a second run writes the same bytes.
+The bibliography's page is written from ``references.bib`` and from who cites it.
 
     python book/sync.py [--all] [notebooks/articles/a1-….md …]
 """
@@ -18,7 +21,9 @@ import re
 import sys
 from pathlib import Path
 
+import bibliography
 import jupytext
+import listing
 import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,8 +79,13 @@ def read_source(source: Path) -> nbformat.NotebookNode:
     seen: dict[str, int] = {}
     for cell in notebook.cells:
         cell.metadata = kept_metadata(cell)
-        if "solution" in cell.metadata.get("tags", []):  # folded in JupyterLab, as on the site
+        tags = cell.metadata.get("tags", [])  # folded in JupyterLab, as on the site
+        if "solution" in tags:
             cell.metadata["jupyter"] = {"outputs_hidden": True, "source_hidden": True}
+            prompts = {f"code_prompt_{act}": f"{act.title()} the solution" for act in ("show", "hide")}
+            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
+        elif "hide-input" in tags:
+            cell.metadata["jupyter"] = {"source_hidden": True}
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
@@ -307,11 +317,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("paths", nargs="*", type=Path, help="sources (default: every one)")
     parser.add_argument("--all", action="store_true", help="execute also those that are up to date")
     options = parser.parse_args(arguments)
+    for written in [] if options.paths else listing.write():
+        print(f"  {written}, from the catalogue", flush=True)
     paths = [p.resolve().with_suffix(".md") for p in options.paths] or sources()
     missing = [p for p in paths if not p.exists()]
     if missing:
         print(f"{missing[0].name} does not exist; expected a .md file of notebooks/", file=sys.stderr)
         return 2
+    if not options.paths and bibliography.write():
+        print(f"  {shown(bibliography.PAGE)}")
     return 1 if sync(paths, options.all) else 0
 
 

@@ -70,7 +70,7 @@ def as_array(name, given):
     >>> as_array("y_true", [1, 2]).dtype.kind
     'i'
     """
-    if np.ma.isMaskedArray(given):
+    if isinstance(given, np.ma.MaskedArray):
         if np.ma.is_masked(given):
             raise ValueError(
                 f"Received {name} as a masked array with masked entries; expected plain numbers, and a mask "
@@ -161,8 +161,9 @@ def as_pair(y_true, y_pred, axis=-1):
     labels = as_float("y_true", y_true)
     if labels.shape != predictions.shape:
         labels, predictions = _aligned(labels, predictions)
-    check_not_empty("y_pred", predictions)
-    check_axis(axis, predictions)
+    if not (predictions.size and -predictions.ndim <= axis < predictions.ndim):
+        check_not_empty("y_pred", predictions)
+        check_axis(axis, predictions)
     if labels.dtype is predictions.dtype:
         return labels, predictions
     return labels.astype(predictions.dtype, copy=False), predictions
@@ -186,7 +187,7 @@ def _aligned(labels, predictions):
     )
 
 
-def as_whole(name, given):
+def as_integers(name, given):
     """Turn numbers into ``int64``; fractions are cut off, as Keras does.
 
     Raises
@@ -198,7 +199,7 @@ def as_whole(name, given):
 
     Examples
     --------
-    >>> as_whole("y_true", [1.0, 2.7])
+    >>> as_integers("y_true", [1.0, 2.7])
     array([1, 2])
     """
     numbers = as_float(name, given)
@@ -307,18 +308,25 @@ def computed_in(dtype):
     return _FLOAT32 if dtype.itemsize == 2 else dtype.newbyteorder("=")
 
 
-def as_given(result, data):
-    """Return a result in the 16-bit type of its data, where it was computed in a wider one.
+def float_type(array):
+    """Return the floating type of an array, in which its slopes come; float64 for all that is none.
 
     Examples
     --------
-    >>> as_given(np.float32(0.1), np.zeros(3, "float16"))
-    np.float16(0.1)
+    >>> float_type(np.zeros(3, "float16")), float_type([1, 2])
+    (dtype('float16'), dtype('float64'))
     """
-    dtype = getattr(data, "dtype", None)
-    if isinstance(dtype, np.dtype) and is_float(dtype) and dtype.itemsize == 2:
-        return result.astype(dtype)
-    return result
+    dtype = getattr(array, "dtype", None)
+    if isinstance(dtype, np.dtype) and is_float(dtype):
+        return dtype.newbyteorder("=")
+    dtype = as_array("y_pred", array).dtype
+    return dtype if is_float(dtype) else _FLOAT64
+
+
+def for_a_reader(y_true, y_pred):
+    """Return arrays for a call that a reader wrote: whole numbers stay whole, 16-bit types are widened."""
+    labels = as_array("y_true", y_true)
+    return as_float("y_true", labels) if is_float(labels.dtype) else labels, as_float("y_pred", y_pred)
 
 
 def as_dtype(given):
@@ -396,4 +404,15 @@ def check_axis(axis, array):
         raise ValueError(
             f"Received axis={axis!r} for y_pred of shape {array.shape}; expected a whole number from "
             f"{-array.ndim} to {array.ndim - 1}. The last axis is -1."
+        )
+
+
+def check_out(out, y_pred):
+    """Raise a ValueError where the slopes of predictions cannot be written into an array."""
+    shape = np.shape(y_pred)
+    if not isinstance(out, np.ndarray) or out.shape != shape or not is_float(out.dtype):
+        kind = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ValueError(
+            f"Received out={kind}; expected a NumPy array of floats of shape {shape}, that of y_pred. "
+            "Make one with numpy.empty_like(y_pred)."
         )

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lossbook import blocks
-from lossbook.arrays import as_array, as_dtype, as_float, is_float
+from lossbook.arrays import as_array, as_dtype, as_float, check_out, float_type, for_a_reader
 from lossbook.reductions import add_up, as_mask, check_reduction, spread, weights_and_divisor
 from lossbook.registry import spec_of
-from lossbook.rows import rows_that_count
+from lossbook.rows import rows_that_count, silenced
 from lossbook.signatures import (
     FRAME,
     class_docstring,
     class_signature,
+    has_slope,
     misfit,
     own_signature,
     plain,
@@ -217,7 +218,7 @@ class Loss:
             As in :meth:`gradient`.
         """
         if out is not None:
-            _check_out(out, y_pred)
+            check_out(out, y_pred)
         value, slope = self._evaluate(y_true, y_pred, sample_weight, mask, data, with_gradient=True, out=out)
         if slope.shape != np.shape(y_pred):
             slope = slope.reshape(np.shape(y_pred))
@@ -230,7 +231,7 @@ class Loss:
         self, y_true: ArrayLike, y_pred: ArrayLike, upstream: float | np.ndarray, **data: Any
     ) -> np.ndarray:
         """Return the slope of ``sum(upstream * values)``: what a subclass overrides beside :meth:`call`."""
-        if not _has_slope(type(self)):
+        if not has_slope(type(self)):
             raise NotImplementedError(
                 f"Received a request for the gradient of {type(self).__name__}; expected a subclass that "
                 "defines call_gradient(y_true, y_pred, upstream) for its call. Write it, or measure the "
@@ -260,7 +261,7 @@ class Loss:
             found = compiled(self, y_true, y_pred, sample_weight, mask, with_gradient, out)
             if found is not None:
                 return found
-        slope_type = _float_type(y_pred) if self.dtype is None else self.dtype
+        slope_type = self.dtype or (float_type(y_pred) if with_gradient else None)
         y_true, y_pred = self.cast(y_true, y_pred)
         given = y_true, y_pred, sample_weight, mask
         with np.errstate(all="ignore"):
@@ -275,7 +276,7 @@ class Loss:
         """Go the whole road: the rows that count, their values, their weights, one number, the slope."""
         weighed = sample_weight is not None or mask is not None
         if not self._is_plain:
-            y_true, y_pred = _for_a_reader(y_true, y_pred)
+            y_true, y_pred = for_a_reader(y_true, y_pred)
         rows = self.rows_that_count(y_true, y_pred, sample_weight, mask, data) if weighed else None
         if rows is None:
             values = as_float("values", self.call(y_true, y_pred, **data))
@@ -292,7 +293,7 @@ class Loss:
         if rows is not None:
             return value, rows.spread_slopes(self.call_gradient, np.broadcast_to(upstream, values.shape))
         slope = self.call_gradient(y_true, y_pred, upstream, **data).astype(values.dtype, copy=False)
-        return value, _silenced(slope, upstream) if weighed and not self._is_plain else slope
+        return value, silenced(slope, upstream) if weighed and not self._is_plain else slope
 
     def rows_that_count(self, y_true, y_pred, sample_weight, mask, data):
         """Return the rows of a batch that count; None where all do, or a subclass has values of its own."""
@@ -371,52 +372,3 @@ class Loss:
         return type(self) is type(other) and self.get_config() == other.get_config()
 
     __hash__ = None  # its settings can change, so it has no place in a set
-
-
-# --- what a subclass of a reader's own needs ------------------------------------------------
-
-
-def _for_a_reader(y_true, y_pred):
-    """Return arrays for a call that a reader wrote: whole numbers stay whole, 16-bit types are widened."""
-    labels = as_array("y_true", y_true)
-    return as_float("y_true", labels) if is_float(labels.dtype) else labels, as_float("y_pred", y_pred)
-
-
-def _has_slope(cls):
-    """Tell whether the slope belongs to the values: a class that overrides `call` needs its own."""
-    owner = {name: next(k for k, base in enumerate(cls.__mro__) if name in vars(base)) for name in _PAIR}
-    return cls.function is not None and owner["call_gradient"] <= owner["call"]
-
-
-_PAIR = ("call", "call_gradient")
-
-
-def _silenced(slope, upstream):
-    """Return the slopes with 0 wherever the value they belong to does not count."""
-    if slope.shape[: upstream.ndim] != upstream.shape:
-        return slope
-    silent = (upstream == 0).reshape(upstream.shape + (1,) * (slope.ndim - upstream.ndim))
-    return np.where(silent, slope.dtype.type(0), slope)
-
-
-def _check_out(out, y_pred):
-    """Raise an error where slopes cannot be written into an array."""
-    shape = np.shape(y_pred)
-    if not isinstance(out, np.ndarray) or out.shape != shape or not is_float(out.dtype):
-        raise ValueError(
-            f"Received out={_described(out)}; expected a NumPy array of floats of shape {shape}, that of "
-            "y_pred. Make one with numpy.empty_like(y_pred)."
-        )
-
-
-def _described(out):
-    return f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-
-
-def _float_type(y_pred):
-    """Return the floating type of predictions, in which their slopes come; float64 for all that is none."""
-    dtype = getattr(y_pred, "dtype", None)
-    if isinstance(dtype, np.dtype) and is_float(dtype):
-        return dtype.newbyteorder("=")
-    dtype = as_array("y_pred", y_pred).dtype
-    return dtype if is_float(dtype) else np.dtype(np.float64)

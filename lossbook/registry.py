@@ -1,4 +1,4 @@
-"""The catalogue: every loss of the package, its gradient, its class, its formula and its source.
+"""The catalogue: every loss of the package, its gradient, its class, its formula, its source and its facts.
 
 Nothing is listed by hand. A loss enters the catalogue where it is written, through
 :func:`loss`; its gradient joins it through :func:`gradient_of`. Both hand the function
@@ -12,6 +12,41 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What to know of a loss beside its formula, at its default settings where they matter.
+
+    These are words, and ``tests/test_facts.py`` tries each of them: the range on random data and at
+    the best prediction, the best constant on random targets, the trap by running its row.
+
+    Attributes
+    ----------
+    minimiser : str
+        The prediction that costs least, if it has to be the same for every sample.
+    labels : str
+        What ``y_true`` holds.
+    output : str
+        What the last layer of the model gives.
+    trap : str
+        The one surprise to know.
+    proof : str
+        The row of :data:`lossbook.book.differences.DIFFERENCES` that shows the trap, by its id.
+    low : str
+        The lowest value for usual data: a number, ``"inf"``, or ``"1 / q"``.
+    high : str
+        The highest value. Where probabilities are clipped (see ``lossbook.EPSILON``), the value
+        without the clip.
+    """
+
+    minimiser: str
+    labels: str
+    output: str
+    trap: str
+    proof: str
+    low: str = "0"
+    high: str = "inf"
 
 
 @dataclass
@@ -30,6 +65,8 @@ class LossSpec:
         Key of the defining paper in ``book/references.bib``.
     aliases : tuple of str
         Other names Keras knows it by.
+    facts : Facts or None
+        What to know of it beside the formula.
     gradient : callable or None
         The slope of each sample's value in each number of `y_pred`, same parameters.
         If it takes a keyword ``upstream``, the samples depend on each other, and it
@@ -67,6 +104,7 @@ class LossSpec:
     formula: str
     source: str
     aliases: tuple[str, ...] = ()
+    facts: Facts | None = None
     gradient: Callable[..., Any] | None = None
     gradient_formula: str = ""
     mask: Callable[..., Any] | None = None
@@ -96,7 +134,7 @@ CATALOGUE = MappingProxyType(_SPECS)
 
 
 def loss(
-    *, formula: str, source: str, aliases: tuple[str, ...] = (), **layout: Any
+    *, formula: str, source: str, aliases: tuple[str, ...] = (), facts: Facts | None = None, **layout: Any
 ) -> Callable[[Function], Function]:
     """Enter a loss function into the catalogue.
 
@@ -108,6 +146,8 @@ def loss(
         Key of the defining paper in ``book/references.bib``.
     aliases : tuple of str
         Other names Keras knows it by.
+    facts : Facts, optional
+        What to know of it beside the formula; the cheat sheet of the book shows them.
     **layout
         What is unusual about it: `splits`, `inseparable`, `axes`, `per_sample`, `between_samples` and
         `keras` of :class:`LossSpec`.
@@ -140,6 +180,7 @@ def loss(
             formula=formula,
             source=source,
             aliases=aliases,
+            facts=facts,
             **layout,
         )
         return function

@@ -144,3 +144,11 @@ def rows_that_count(spec, y_true, y_pred, parameters, sample_weight, mask):
 def _rows_of(data, counted):
     """Return the rows that count of further data, such as lengths; None stays None."""
     return None if data is None else np.asarray(data)[counted]
+
+
+def silenced(slope, upstream):
+    """Return the slopes with 0 wherever the value they belong to does not count."""
+    if slope.shape[: upstream.ndim] != upstream.shape:
+        return slope
+    silent = (upstream == 0).reshape(upstream.shape + (1,) * (slope.ndim - upstream.ndim))
+    return np.where(silent, slope.dtype.type(0), slope)

@@ -41,6 +41,15 @@ def own_signature(cls):
     return inspect.Signature(kept + [p.replace(kind=p.KEYWORD_ONLY) for p in above if p.name not in taken])
 
 
+def has_slope(cls):
+    """Tell whether the slope belongs to the values: a class that overrides `call` needs its own."""
+    call, slope = (
+        next(place for place, base in enumerate(cls.__mro__) if name in vars(base))
+        for name in ("call", "call_gradient")
+    )
+    return cls.function is not None and slope <= call
+
+
 def class_docstring(cls, spec, frame):
     """Write the class's numpydoc text from its function's and the frame's, so that nothing is told twice."""
     own, shared = parameter_docs(spec.function), parameter_docs(frame)

@@ -21,6 +21,7 @@ from cases import KERAS_HAS, LOSSES, exact_slope, exact_values, example
 from mpmath import mpf
 
 from lossbook import CATALOGUE, EPSILON
+from lossbook.tools.render import markdown_table
 
 PAGE = Path(__file__).with_suffix(".md")
 POINTS = 300
@@ -85,29 +86,31 @@ def exact_misses(rng, n):
     return np.zeros((n, 1)), signed(rng, (n, 1), -9, 4)
 
 
-def counts(rng, n):
-    return rng.poisson(spread(rng, (n, 1), -1, 3)).astype(float), spread(rng, (n, 1), -6, 4)
+def both(labels, predictions):
+    """Return what draws labels, and then predictions that know nothing of them."""
+    return lambda rng, n: (labels(rng, n), predictions(rng, n))
+
+
+def poisson_counts(rng, n):
+    return rng.poisson(spread(rng, (n, 1), -1, 3)).astype(float)
 
 
 def yes_or_no(rng, n):
     soft = rng.random((n, 1))
-    return np.where(rng.random((n, 1)) < 0.3, soft, rng.integers(0, 2, (n, 1))), probabilities(rng, (n, 1))
+    return np.where(rng.random((n, 1)) < 0.3, soft, rng.integers(0, 2, (n, 1)))
 
 
-def yes_or_no_logits(rng, n):
-    return yes_or_no(rng, n)[0], signed(rng, (n, 1), -4, 4)
-
-
-def labelled_probabilities(rng, n):
-    return rng.integers(0, 2, (n, 1)).astype(float), probabilities(rng, (n, 1))
-
-
-def labelled_logits(rng, n):
-    return labelled_probabilities(rng, n)[0], signed(rng, (n, 1), -4, 4)
+def labels_0_and_1(rng, n):
+    return rng.integers(0, 2, (n, 1)).astype(float)
 
 
 def sides(rng, n):
-    return rng.choice([-1.0, 1.0], (n, 1)), signed(rng, (n, 1), -6, 4)
+    return rng.choice([-1.0, 1.0], (n, 1))
+
+
+def column_of(draw, *ends):
+    """Return what draws one number a sample, of sizes between two powers of ten."""
+    return lambda rng, n: draw(rng, (n, 1), *ends)
 
 
 def class_numbers(rng, n):
@@ -143,28 +146,12 @@ def soft_shares(rng, n):
     return soft_labels(rng, n), rows
 
 
-def soft_logits(rng, n):
-    return soft_labels(rng, n), logits(rng, n)
-
-
-def one_hot_shares(rng, n):
-    return np.eye(4)[class_numbers(rng, n)], rows_of_shares(rng, n)
-
-
-def one_hot_logits(rng, n):
-    return np.eye(4)[class_numbers(rng, n)], logits(rng, n)
+def one_hot(rng, n):
+    return np.eye(4)[class_numbers(rng, n)]
 
 
 def logits(rng, n):
     return signed(rng, (n, 1), -3, 4) * rng.random((n, 4))
-
-
-def numbered_shares(rng, n):
-    return class_numbers(rng, n), rows_of_shares(rng, n)
-
-
-def numbered_logits(rng, n):
-    return class_numbers(rng, n), logits(rng, n)
 
 
 def distributions(rng, n):
@@ -173,13 +160,9 @@ def distributions(rng, n):
     return y_true, np.where(rng.random((n, 1)) < 0.5, near, far)
 
 
-def class_scores(rng, n):
-    return np.eye(4)[class_numbers(rng, n)], signed(rng, (n, 4), -3, 4)
-
-
 def near_margins(rng, n):
     """Own scores that lead by nearly 1, over rivals of every size."""
-    y_true, y_pred = class_scores(rng, n)
+    y_true, y_pred = one_hot(rng, n), signed(rng, (n, 4), -3, 4)
     own = 1 + np.maximum((y_pred * (1 - y_true)).max(axis=-1), 0) + signed(rng, n, -12, -1)
     return y_true, np.where(y_true == 1, own[:, np.newaxis], y_pred)
 
@@ -209,6 +192,12 @@ def recordings(rng, n):
     return labels, signed(rng, (n, 1, 1), -2, 4) * rng.random((n, 5, 3))
 
 
+LOG_ODDS = column_of(signed, -4, 4)
+LABELLED, LABELLED_LOGITS = both(labels_0_and_1, column_of(probabilities)), both(labels_0_and_1, LOG_ODDS)
+ONE_HOT_SHARES, ONE_HOT_LOGITS = both(one_hot, rows_of_shares), both(one_hot, logits)
+NUMBERED_SHARES, NUMBERED_LOGITS = both(class_numbers, rows_of_shares), both(class_numbers, logits)
+SOFT_LOGITS = both(soft_labels, logits)
+SIDES = both(sides, column_of(signed, -6, 4))
 REGION = {"axis": -1}
 LOGITS = {"from_logits": True}
 BALANCED = {"apply_class_balancing": True}
@@ -219,35 +208,35 @@ ROWS = [
     Row("mean_squared_logarithmic_error", amounts),
     Row("huber", misses),
     Row("log_cosh", exact_misses),
-    Row("binary_crossentropy", yes_or_no),
-    Row("binary_crossentropy", yes_or_no_logits, LOGITS, slope_unit="1"),
-    Row("categorical_crossentropy", one_hot_shares),
+    Row("binary_crossentropy", both(yes_or_no, column_of(probabilities))),
+    Row("binary_crossentropy", both(yes_or_no, LOG_ODDS), LOGITS, slope_unit="1"),
+    Row("categorical_crossentropy", ONE_HOT_SHARES),
     Row("categorical_crossentropy", one_hot_certain, note="nearly certain"),
     Row("categorical_crossentropy", soft_shares, slope_unit="row", note="soft labels"),
-    Row("categorical_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
-    Row("categorical_crossentropy", soft_logits, LOGITS, "logits", "path", note="soft labels"),
-    Row("sparse_categorical_crossentropy", numbered_shares, slope_unit="row"),
-    Row("sparse_categorical_crossentropy", numbered_logits, LOGITS, value_unit="logits", slope_unit="logits"),
+    Row("categorical_crossentropy", ONE_HOT_LOGITS, LOGITS, value_unit="logits", slope_unit="logits"),
+    Row("categorical_crossentropy", SOFT_LOGITS, LOGITS, "logits", "path", note="soft labels"),
+    Row("sparse_categorical_crossentropy", NUMBERED_SHARES, slope_unit="row"),
+    Row("sparse_categorical_crossentropy", NUMBERED_LOGITS, LOGITS, value_unit="logits", slope_unit="logits"),
     *(  # the exponent of its slope, q - 1, is rounded
-        Row("categorical_generalized_cross_entropy", numbered_shares, {"q": q}, bound=6.0)
+        Row("categorical_generalized_cross_entropy", NUMBERED_SHARES, {"q": q}, bound=6.0)
         for q in (0.1, 0.3, 0.5, 0.7, 0.9)
     ),
     Row("kl_divergence", distributions, value_unit="term"),
-    Row("poisson", counts, value_unit="term", slope_unit="1"),
-    Row("binary_focal_crossentropy", labelled_probabilities),
-    Row("binary_focal_crossentropy", labelled_probabilities, {"gamma": 0.1}),
-    *(Row("binary_focal_crossentropy", labelled_probabilities, BALANCED | {"alpha": a}) for a in (0.0, 1.0)),
-    Row("binary_focal_crossentropy", labelled_logits, LOGITS, bound=6.0),  # its slope has ten rounded factors
-    Row("binary_focal_crossentropy", labelled_logits, {"gamma": 0.1, **LOGITS}, bound=6.0),
-    Row("categorical_focal_crossentropy", one_hot_shares, bound=12.0),  # slope: the cube of a rounded share
+    Row("poisson", both(poisson_counts, column_of(spread, -6, 4)), value_unit="term", slope_unit="1"),
+    Row("binary_focal_crossentropy", LABELLED),
+    Row("binary_focal_crossentropy", LABELLED, {"gamma": 0.1}),
+    *(Row("binary_focal_crossentropy", LABELLED, BALANCED | {"alpha": a}) for a in (0.0, 1.0)),
+    Row("binary_focal_crossentropy", LABELLED_LOGITS, LOGITS, bound=6.0),  # its slope has ten rounded factors
+    Row("binary_focal_crossentropy", LABELLED_LOGITS, {"gamma": 0.1, **LOGITS}, bound=6.0),
+    Row("categorical_focal_crossentropy", ONE_HOT_SHARES, bound=12.0),  # slope: the cube of a rounded share
     Row("categorical_focal_crossentropy", one_hot_certain, bound=12.0, note="nearly certain"),
     Row("categorical_focal_crossentropy", one_hot_certain, {"alpha": 1.0, "gamma": 0.1}, note="certain"),
     Row("categorical_focal_crossentropy", soft_shares, slope_unit="row", note="soft labels"),
-    Row("categorical_focal_crossentropy", one_hot_logits, LOGITS, value_unit="logits", slope_unit="logits"),
-    Row("categorical_focal_crossentropy", soft_logits, LOGITS, "logits", "path", note="soft labels"),
-    Row("hinge", sides),
-    Row("squared_hinge", sides),
-    Row("categorical_hinge", class_scores),
+    Row("categorical_focal_crossentropy", ONE_HOT_LOGITS, LOGITS, value_unit="logits", slope_unit="logits"),
+    Row("categorical_focal_crossentropy", SOFT_LOGITS, LOGITS, "logits", "path", note="soft labels"),
+    Row("hinge", SIDES),
+    Row("squared_hinge", SIDES),
+    Row("categorical_hinge", both(one_hot, lambda rng, n: signed(rng, (n, 4), -3, 4))),
     Row("categorical_hinge", near_margins, note="near a lead of 1"),
     Row("dice", regions, REGION, value_unit="1", slope_unit="row"),
     *(  # its slope has the square of a rounded sum
@@ -424,26 +413,14 @@ HEAD = ("loss", "value", "Keras's", "in ulp of", "slope", "Keras's", "in ulp of"
 
 
 def table(results):
-    """Return the table as lines of Markdown."""
-    rows = [HEAD] + [
-        (
-            one.row.label,
-            shown(one.value),
-            shown(one.keras_value) if one.row.name in KERAS_HAS else "–",
-            one.row.value_unit,
-            shown(one.slope),
-            shown(one.keras_slope) if one.row.name in KERAS_HAS else "–",
-            one.row.slope_unit,
-        )
-        for one in results
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in rows
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return [lines[0], rule, *lines[1:]]
+    """Return the table in Markdown."""
+    rows = []
+    for one in results:
+        theirs = (one.keras_value, one.keras_slope) if one.row.name in KERAS_HAS else None
+        value, slope = map(shown, theirs) if theirs else ("–", "–")
+        ours = shown(one.value), shown(one.slope)
+        rows.append([one.row.label, ours[0], value, one.row.value_unit, ours[1], slope, one.row.slope_unit])
+    return markdown_table(HEAD, rows)
 
 
 def shown(error):
@@ -467,7 +444,7 @@ def page(results):
             "",
             f"Worst errors over {total} random samples, by `python tests/accuracy.py`. {text}",
             "",
-            *table(results),
+            table(results),
             "",
             "An error is counted in units in the last place of:",
             "",
@@ -490,7 +467,7 @@ def main():
             results.append(measure(row, chosen or POINTS))
             print(f"\r{len(results)} of {len(ROWS)} measured", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    print("\n".join(table(results)))
+    print(table(results))
     over = [one.row.label for one in results if not max(one.value, one.slope) <= AIM]
     print(f"\nAbove the aim of {AIM:g} ulp: {', '.join(over) or 'none'}")
     if chosen is None:

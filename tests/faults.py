@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "book"))
 
+import bibliography  # noqa: E402
 import sync  # noqa: E402
 from agreement import NUMBER  # noqa: E402
 
@@ -313,16 +314,33 @@ def prose(copy: Copy) -> Part:
 def paragraphs(source: Path) -> list[str]:
     """Return the paragraphs of a source that are plain prose, and cite nobody."""
     found = source.read_text(encoding="utf-8").split("\n\n")
-    return [p for p in found if re.match(r"[A-Z*]", p) and not re.search(r"`{3}|\{cite|://|\$", p)]
+    return [p for p in found if re.match(r"[A-Z*]", p) and not re.search(r"`{3}|bibliography\.md#|://|\$", p)]
 
 
 @fault("a citation that does not resolve")
 def citation(copy: Copy) -> Part:
     sources = sorted(copy.notebooks.rglob("*.md"))
-    places = [(s, m) for s in sources for m in re.findall(r"\{cite[:\w]*\}`[^`]+`", s.read_text("utf-8"))]
+    places = [(s, m[0]) for s in sources for m in bibliography.CITATION.finditer(s.read_text("utf-8"))]
     source, old = copy.pick([(s, m) for s, m in places if s.read_text("utf-8").count(m) == 1])
-    copy.edit_pair(source, old, old[:-1] + "b`")
-    return ["tests/test_reference.py"]
+    copy.edit_pair(source, old, old[:-1] + "b)")
+    return ["tests/test_reference.py", "-k", "citation"]
+
+
+@fault("a directive that shows raw")
+def directive(copy: Copy) -> Part:
+    places = [(s, p) for s in sync.sources(copy.notebooks) for p in paragraphs(s) if len(p) > 100]
+    source, old = copy.pick([(s, p) for s, p in places if s.read_text("utf-8").count(p) == 1])
+    copy.edit_pair(source, old, f":::{{note}}\n{old}\n:::")
+    return ["tests/test_unrendered.py"]
+
+
+@fault("a link to a page without its outputs")
+def bare_link(copy: Copy) -> Part:
+    sources = sync.sources(copy.notebooks)
+    places = [(s, m) for s in sources for m in re.findall(r"\]\([\w./-]+\.ipynb", s.read_text("utf-8"))]
+    source, old = copy.pick([(s, m) for s, m in places if s.read_text("utf-8").count(m) == 1])
+    copy.edit_pair(source, old, old.replace(".ipynb", ".md"))
+    return ["tests/test_unrendered.py"]
 
 
 @fault("a missing alternative text in a notebook")

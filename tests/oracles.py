@@ -1,4 +1,4 @@
-"""Outside opinions on a case: what Keras computes with TensorFlow, what differences measure, what is exact.
+"""Outside opinions on a case: what Keras computes with TensorFlow, and what is exact.
 
 Keras 3.15.1 departs from its own documentation in a few places. There the question is put to
 Keras so that its answer is the documented one; each such place is marked DEPARTURE below.
@@ -17,7 +17,6 @@ KERAS_ERRS = {
     "log_cosh": 5e-8,  # Keras takes log 2 in float32, 1.9e-9 too high, whatever the type
     "ctc": 2e-5,  # TensorFlow's kernel computes in float32, whatever the type
 }
-STEP = 1e-4  # of a difference; the rule's own error is of the fourth power of it
 
 
 def assert_close(ours, theirs, tolerance):
@@ -91,22 +90,6 @@ def as_documented(case):
     if settings.get("from_logits"):  # DEPARTURE: a negative axis other than -1 raises from logits
         settings["axis"] = axis % y_pred.ndim
     return settings, y_true, y_pred, lambda slope: slope
-
-
-# --- differences --------------------------------------------------------------------------
-
-
-def slope_by_differences(function, point, step=STEP):
-    """Measure the slope of a number in each entry of a point: four values around it, an error of step⁴."""
-    slope = np.empty(point.shape)
-    for place in np.ndindex(point.shape):
-        moved = point.copy()
-        at = {}
-        for far in (-2, -1, 1, 2):
-            moved[place] = point[place] + far * step
-            at[far] = float(function(moved))
-        slope[place] = (8 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12 * step)
-    return slope
 
 
 # --- 100 digits ------------------------------------------------------------------------------

@@ -377,7 +377,10 @@ def test_names_stay_whole_where_every_row_is_an_error():
         assert any(line.startswith(f"{name} ") for line in lines)
     assert max(map(len, lines)) <= 100
     for engine in ("lossbook", *ALL):
-        assert f'<th scope="row" align="left">{engine}</th><td colspan="4">' in table._repr_html_()
+        assert (
+            f'align="left" style="text-align: left">{engine}</th><td style="text-align: left" colspan="4">'
+            in table._repr_html_()
+        )
 
 
 # --- PyTorch and Optax ------------------------------------------------------------------------

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from cases import LOSSES, example
 from hypothesis import assume
 from hypothesis import strategies as st
-from random_cases import cases, random_cases, spread, values_shape
+from random_cases import Case, cases, random_cases, spread, values_shape
 
 import lossbook
 from lossbook import CATALOGUE, blocks, explain, reduce_values
@@ -88,11 +89,8 @@ def assert_same(ours, theirs):
 
 @each_loss
 def test_of_a_batch_in_which_nothing_counts_nothing_is_left(name):
-    case = cases_of(name)
-    form = values_shape(name, case.y_pred.shape, case.settings)
-    if not form:
-        pytest.skip("one value for the batch")
-    nothing = np.zeros(form[:1])
+    case = case_of(name)
+    nothing = np.zeros(len(case.y_pred))
     for given in ({"sample_weight": nothing}, {"mask": nothing.astype(bool)}):
         for reduction in lossbook.REDUCTIONS:
             loss = CATALOGUE[name].cls(**case.settings, reduction=reduction)
@@ -102,15 +100,10 @@ def test_of_a_batch_in_which_nothing_counts_nothing_is_left(name):
             assert not np.any(value) and not slope.any() and slope.shape == case.y_pred.shape
 
 
-def cases_of(name):
-    """A calm case of a loss, always the same."""
-    from hypothesis import find, settings
-
-    return find(
-        cases(name, calm=True),
-        lambda case: case.y_pred.ndim > 1 and min(case.y_pred.shape) > 1,
-        settings=settings(database=None),
-    )
+def case_of(name):
+    """The example of a loss, with one value a row."""
+    settings = LOSSES[name].settings[0] | ({"axis": -1} if LOSSES[name].region else {})
+    return Case(name, settings, *example(name, settings))
 
 
 @each_loss
@@ -118,15 +111,11 @@ def test_a_large_batch_leaves_out_what_does_not_count(name):
     spec = CATALOGUE[name]
     if spec.splits is None:
         pytest.skip("never split")
-    case = cases_of(name)
+    case = case_of(name)
     times = blocks.BLOCK // case.y_pred.nbytes + 2
     y_true, y_pred = (np.concatenate([given] * times) for given in (case.y_true, case.y_pred))
-    settings = case.settings | ({"axis": -1} if "axis" in case.settings else {})
-    loss = spec.cls(**settings)
-    form = values_shape(name, y_pred.shape, settings)
-    if not form:
-        pytest.skip("one row")
-    mask = np.arange(form[0]) % 3 > 0
+    loss = spec.cls(**case.settings)
+    mask = np.arange(len(y_pred)) % 3 > 0
     value, slope = loss.value_and_gradient(y_true, y_pred, mask=mask)
     torn = y_pred.copy()
     torn[~mask] = np.nan

@@ -8,7 +8,7 @@ from cases import exact_ctc
 from mpmath import mpf
 
 from lossbook import CTC, ctc, ctc_gradient
-from lossbook.losses.sequence import backward_pass, forward_pass
+from lossbook.losses.sequence import backward_pass, forward_pass, within_reach
 from lossbook.tools.engines import keras, tf
 
 
@@ -189,3 +189,10 @@ def test_a_label_that_no_path_spells_is_infinitely_dear_and_still_has_a_slope():
     np.testing.assert_allclose(slope, ctc_gradient([[1]], far)[0], atol=1e-9)
     assert (slope[:, 1] < 0).all()  # up with it, wherever it could stand
     assert ctc([[2]], logits) == ctc([[1]], np.zeros((1, 3, 2)))  # ruled out is as good as absent
+
+
+def test_scores_all_infinite():
+    endless = np.full((1, 600, 2), np.inf)
+    np.testing.assert_array_equal(
+        within_reach(np.concatenate([endless, -endless], axis=2))[0, 0], [1e3, 1e3, -1e3, -1e3]
+    )

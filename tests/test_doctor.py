@@ -75,7 +75,9 @@ def test_an_empty_batch():
 @pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.code)
 def test_the_link_of_a_row_leads_to_a_heading(row):
     page, _, heading = row.link.partition("#")
-    text = (ROOT / "notebooks" / page).read_text(encoding="utf-8")
+    twin = ROOT / "notebooks" / page
+    assert twin.suffix == ".ipynb" and twin.is_file()
+    text = twin.with_suffix(".md").read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     assert heading in {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 

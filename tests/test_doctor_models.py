@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from doctor_models import BITS, BROKEN, CLEAN, REAL, Case, X, sequential
+from doctor_models import BITS, BROKEN, CLEAN, REAL, K, X, sequential
 
 import lossbook
 from lossbook import check
@@ -153,8 +153,69 @@ def test_attention_has_a_bias_without_a_slope():
     assert check(model, X.reshape(-1, 4, 2), REAL).codes == []
 
 
-def test_only_the_first_rows_are_looked_at():
+def test_a_nan_is_found_in_any_row():
+    """The model sees the first rows alone; that all inputs and labels are finite is looked at in all of them."""
     late = np.r_[REAL[:32], np.full((16, 1), np.nan, "float32")]
-    model = Case("", lambda: sequential(keras.layers.Dense(1))).build()
-    assert check(model, X, late).codes == []
-    assert check(model, X, late, batch_size=48).codes == ["not-finite"]
+    model = sequential(keras.layers.Dense(1))
+    (finding,) = check(model, X, late)
+    assert finding.code == "not-finite" and finding.count == 16 and finding.indices[0] == (32, 0)
+    inputs = X.copy()
+    inputs[40, 3] = np.inf
+    (finding,) = check(model, inputs, REAL)
+    assert (finding.code, finding.where, finding.indices) == ("not-finite", "x", ((40, 3),))
+
+
+def test_both_a_nan_label_and_lost_weights_are_told():
+    model = sequential(keras.layers.Dense(1))
+    model.set_weights([w * np.nan for w in model.get_weights()])
+    report = check(model, X, np.where(REAL > 1.5, np.nan, REAL))
+    assert report.codes == ["not-finite"] * 2 and {one.where for one in report} == {"the weights", "y"}
+
+
+def test_the_layer_that_overflows_is_named():
+    square = keras.layers.Lambda(lambda t: t * t, name="square", dtype="float16")
+    model = sequential(square, keras.layers.Dense(1, dtype="float32"))
+    (finding,) = [one for one in check(model, 400 * X, REAL) if one.code == "not-finite"]
+    assert "square is the first layer" in finding.says and "float16" in finding.says
+
+
+def test_a_saturated_sigmoid_is_no_softmax():
+    model = sequential(
+        keras.layers.Dense(1, activation="sigmoid", bias_initializer=keras.initializers.Constant(99)),
+        loss="bce",
+    )
+    assert "softmax-one-unit" not in check(model, X, BITS).codes
+
+
+@pytest.mark.parametrize("reshaped, says", [(False, "may fall all the same"), (True, "no gradient passes")])
+def test_what_is_said_of_a_softmax_over_one_unit_is_what_happens(reshaped, says):
+    keras.utils.set_random_seed(4)
+    parts = [keras.layers.Dense(1, activation="softmax"), *[keras.layers.Flatten()] * reshaped]
+    model = sequential(*parts, loss="bce", optimizer=keras.optimizers.Adam(0.05))
+    (finding,) = [one for one in check(model, X, X[:, :1] > 0) if one.code == "softmax-one-unit"]
+    assert says in finding.says
+    losses = model.fit(X, X[:, :1] > 0, epochs=5, verbose=0).history["loss"]
+    assert (losses[-1] < 0.9 * losses[0]) == (not reshaped)
+
+
+def test_a_dead_relu_is_told_from_a_layer_without_slope():
+    model = sequential(
+        keras.layers.Dense(6, activation="relu", bias_initializer=keras.initializers.Constant(-100), name="hidden"),
+        keras.layers.Dense(1, activation="sigmoid", name="last"), loss="bce",
+    )  # fmt: skip
+    (finding,) = check(model, X, BITS)
+    assert finding.code == "dead-gradient" and "reaches" in finding.says and "last" in finding.where
+    assert "'hidden'" in finding.mend and "'last'" not in finding.mend
+
+
+def test_a_class_too_many_and_counts_for_probabilities():
+    softmax = sequential(
+        keras.layers.Dense(K - 1, activation="softmax"), loss="sparse_categorical_crossentropy"
+    )
+    (finding,) = check(softmax, X, np.arange(len(X)) % K)
+    assert finding.code == "labels-out-of-range" and "There are 5 classes" in finding.says
+    sigmoid = sequential(keras.layers.Dense(4, activation="sigmoid"), loss="bce")
+    counts = np.abs(np.rint(4 * X[:, :4]))
+    (finding,) = check(sigmoid, X, counts)
+    assert finding.code == "labels-out-of-range" and "pixels or counts" in finding.says
+    assert check(sigmoid, X, counts / counts.max()).codes == []

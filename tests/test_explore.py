@@ -1,11 +1,15 @@
 """Charts with sliders: their numbers are the losses' own, and what cannot be drawn is refused."""
 
+import base64
 import html
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
 import vl_convert
+from PIL import Image
 
 import lossbook
 from lossbook.book.charts import descend, explore_reduction
@@ -88,6 +92,26 @@ def test_a_chart_says_in_words_what_it_shows():
     assert bundle["text/plain"] == repr(chart) and "A bowl." in repr(chart)
     json.dumps(bundle[MIME])
     assert bundle[MIME]["$schema"].endswith("v5.json")
+
+
+def test_a_still_shows_the_chart_as_it_stands_at_first():
+    def pixels(start):
+        chart = explore(lossbook.huber, (-4, 4, 1), start={"prediction": start}, about=ABOUT)
+        stored = base64.b64decode(chart._repr_mimebundle_()["image/png"])
+        assert stored == chart.still() and len(stored) < 40_000
+        return np.asarray(Image.open(io.BytesIO(stored)).convert("RGB")).astype(int)
+
+    first, again, other = pixels(2), pixels(2), pixels(3)
+    assert first.shape[0] > 500 and first.shape[1] > 800 and np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    blue = (abs(first - [0, 114, 178]).sum(axis=-1) < 30).sum()
+    assert blue > 500  # the curve
+
+
+def test_without_what_draws_it_a_chart_has_no_still(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    bundle = explore(lossbook.huber, (-4, 4, 1), about=ABOUT)._repr_mimebundle_()
+    assert sorted(bundle) == [MIME, "text/plain"]
 
 
 def test_names_and_units_may_hold_quotation_marks():

@@ -1,27 +1,26 @@
-"""Each fact of the cheat sheet, tried: ranges, best constants, traps."""
+"""Each fact of the cheat sheet, tried: ranges, best constants about a limit, traps; the others are in test_properties."""
 
 from dataclasses import replace
 from math import inf
 
 import numpy as np
 import pytest
-from cases import claim_of, column, fill, shares, weighted_median
+from cases import WORDS, claim_of, column, fill
+from test_properties import is_lowest
 
 import lossbook
 from lossbook import CATALOGUE
 from lossbook.book.differences import evaluate, find, same
-from lossbook.book.facts import FACTS
 
 each_loss = pytest.mark.parametrize("name", CATALOGUE)
 SEEDS = range(40)
 
 
-def test_the_facts_cover_the_catalogue_in_its_order():
-    assert list(FACTS) == list(CATALOGUE)
-    for name, facts in FACTS.items():
-        words = facts.minimiser, facts.labels, facts.output, facts.trap
+def test_every_loss_has_its_facts():
+    for name, spec in CATALOGUE.items():
+        words = spec.facts.minimiser, spec.facts.labels, spec.facts.output, spec.facts.trap
         assert all(text.strip() == text != "" for text in words), name
-        assert facts.trap.endswith(".")
+        assert spec.facts.trap.endswith(".")
 
 
 # --- the range ------------------------------------------------------------------------------
@@ -51,8 +50,9 @@ def values(name, y_true, y_pred, settings):
     return CATALOGUE[name].function(y_true, y_pred, **settings)
 
 
-def bound(text, settings):
-    return 1 / settings["q"] if text == "1 / q" else float(text)
+def range_of(name, settings):
+    facts = CATALOGUE[name].facts
+    return [1 / settings["q"] if text == "1 / q" else float(text) for text in (facts.low, facts.high)]
 
 
 def hot(labels, classes):
@@ -92,7 +92,7 @@ WORST = {
 def test_no_usual_data_leave_the_range(name):
     for seed in SEEDS:
         y_true, y_pred, settings = usual(name, np.random.default_rng(seed))
-        low, high = (bound(text, settings) for text in (FACTS[name].low, FACTS[name].high))
+        low, high = range_of(name, settings)
         got = values(name, y_true, y_pred, settings)
         assert np.all(got >= low - 1e-12), got
         assert np.all(got <= high + 1e-12), got
@@ -105,7 +105,7 @@ def test_both_ends_of_the_range_are_reached(name):
         y_true = (y_true == y_true.max(axis=-1, keepdims=True)) * 1.0  # soft labels cost more than 0
     if "focal" in name:
         y_true = np.round(y_true)
-    low, high = (bound(text, settings) for text in (FACTS[name].low, FACTS[name].high))
+    low, high = range_of(name, settings)
     best = BEST.get(name, lambda y, p: y)(y_true, y_pred)
     if low == -inf:
         assert np.all(values(name, np.array([[1e3]]), np.array([[1e3]]), settings) < -1e3)
@@ -134,75 +134,9 @@ def largest(name, y_true, y_pred, settings):
 # --- the best constant ----------------------------------------------------------------------
 
 
-def as_settings_want(share, claim):
-    """A share as the loss takes it: itself, or its log-odds or logarithm."""
-    if not claim.settings.get("from_logits"):
-        return share
-    return np.log(share / (1 - share)) if share.size == 1 else np.log(share)
-
-
-def classes_of(claim):
-    return claim.y_true if claim.y_true.ndim == 1 else claim.y_true.argmax(axis=-1)
-
-
-def unit(rows):
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-
-
-def to_power(rows, power):
-    return rows**power / (rows**power).sum()
-
-
-def lead(claim):
-    share = shares(classes_of(claim))
-    return np.where(share > 0.5, 1.0, 0.0)
-
-
-CONSTANTS = {
-    "the mean": lambda c: c.y_true.mean(axis=0),
-    "a median": lambda c: np.median(c.y_true, axis=0),
-    "a median in which small targets weigh more, by 1/y": lambda c: np.array(
-        [weighted_median(c.y_true.ravel(), 1 / c.y_true.ravel())]
-    ),
-    "the geometric mean of 1 + y, less 1": lambda c: np.prod(1 + c.y_true, axis=0) ** (1 / len(c.y_true)) - 1,
-    "the share of ones": lambda c: as_settings_want(c.y_true.mean(axis=0), c),
-    "the shares of the classes": lambda c: as_settings_want(shares(classes_of(c)), c),
-    "the shares to the power 1/(1 - q), made to sum to 1": lambda c: to_power(
-        shares(c.y_true), 1 / (1 - c.settings["q"])
-    ),
-    "the mean of the distributions": lambda c: c.y_true.mean(axis=0),
-    "the more frequent side, -1 or 1": lambda c: np.sign(c.y_true.sum(axis=0)),
-    "the mean of the labels -1 and 1": lambda c: (2 * c.y_true - 1).mean(axis=0),
-    "a lead of 1 for the class that more than half have; without one, no lead": lead,
-    "the quantile of that share": lambda c: np.quantile(
-        c.y_true, c.settings["quantile"], method="inverted_cdf", keepdims=True
-    )[0],
-    "1 everywhere": lambda c: np.ones(1),
-    "the sum of the targets' unit vectors, at any length": lambda c: unit(c.y_true).sum(axis=0),
-    "none: each class wants a place of its own": lambda c: np.eye(3)[c.y_true],
-    "in a single frame, the shares of the symbols": lambda c: np.log(shares(c.y_true.ravel().astype(int)))[
-        np.newaxis
-    ],
-}
-"""What the words mean, for the targets of a claim; ``tests/test_properties.py`` tries the claims."""
-
-LIMITS = {
-    "the median for a small delta, the mean for a large one",
-    "the mean of targets close together, the median of targets far apart",
-    "the share of ones, pulled towards one half",
-    "the shares of the classes, pulled towards equal ones",
-}
-"""Words about limits, which have a test each, below."""
-
-
-@each_loss
-def test_the_best_constant_is_that_of_the_claim(name):
-    words = FACTS[name].minimiser
-    if words in LIMITS:
-        pytest.skip("has a test of its own")
-    for seed in SEEDS:
-        claim = claim_of(name, np.random.default_rng(seed))
-        assert CONSTANTS[words](claim) == pytest.approx(claim.best, abs=1e-6), claim
+def the_best_constant(name):
+    """What ``test_properties.py`` tries for every loss, on one batch of targets."""
+    is_lowest(claim_of(name, np.random.default_rng(0)), np.random.default_rng(1))
 
 
 def cheapest(name, y_true, rows, **settings):
@@ -237,8 +171,8 @@ def test_focal_losses_pull_shares_towards_equal_ones():
 
 
 def test_all_words_are_used():
-    used = {facts.minimiser for facts in FACTS.values()}
-    assert used == {*CONSTANTS} | LIMITS
+    used = {spec.facts.minimiser for spec in CATALOGUE.values()}
+    assert used == set(WORDS)
 
 
 # --- the trap ---------------------------------------------------------------------------------
@@ -246,7 +180,7 @@ def test_all_words_are_used():
 
 @each_loss
 def test_the_trap_is_proved(name):
-    row = find(FACTS[name].proof)
+    row = find(CATALOGUE[name].facts.proof)
     assert name in row.losses
     assert same(evaluate(row, lossbook), row.ours)
 
@@ -256,12 +190,12 @@ def test_the_trap_is_proved(name):
     [
         (test_no_usual_data_leave_the_range, {"high": "0.3"}),
         (test_both_ends_of_the_range_are_reached, {"low": "0.01"}),
-        (test_the_best_constant_is_that_of_the_claim, {"minimiser": "the mean"}),
+        (the_best_constant, {"minimiser": "the mean"}),
         (test_the_trap_is_proved, {"proof": "a_perfect_rate"}),
     ],
     ids=["range", "ends", "constant", "trap"],
 )
 def test_a_wrong_fact_is_found(monkeypatch, test, wrong):
-    monkeypatch.setitem(FACTS, "dice", replace(FACTS["dice"], **wrong))
+    monkeypatch.setattr(CATALOGUE["dice"], "facts", replace(CATALOGUE["dice"].facts, **wrong))
     with pytest.raises(AssertionError):
         test("dice")

@@ -1,9 +1,6 @@
 """The frame every loss shares: weights, masks, reductions, types, and what it refuses."""
 
-import warnings
-
 import numpy as np
-import pytest
 
 import lossbook
 from lossbook.base import Loss
@@ -44,31 +41,10 @@ def test_sums_run_in_float64():
     assert weights_and_divisor(values) == (1.0, 2.0**20)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_dtype_casts(dtype):
-    loss = lossbook.MeanSquaredError(dtype=dtype)
-    value, slope = loss.value_and_gradient([[1.0, 2.0]], [[1.5, 2.0]])
-    assert value.dtype.name == slope.dtype.name == dtype
-    assert float(value) == 0.125
-    assert loss.get_config()["dtype"] == dtype
-
-
 def test_floating_types_are_kept_and_others_become_float64():
     for given, kept in ((np.float32, "float32"), (np.int32, "float64"), (bool, "float64")):
         y_pred = np.array([[1, 0]], dtype=given)
         assert lossbook.mean_absolute_error(np.array([[0, 0]]), y_pred).dtype == kept
-    half = np.array([[1, 0]], dtype=np.float16)
-    assert lossbook.mean_absolute_error([[0, 0]], half).dtype == np.float32  # computed in it
-    value, slope = lossbook.MeanAbsoluteError().value_and_gradient([[0, 0]], half)
-    assert value.dtype == np.float32 and slope.dtype == np.float16
-
-
-def test_no_warning_comes_from_a_branch_that_is_not_taken():
-    never, certain = np.float32([[0.0, 1.0]]), np.float32([[1.0, 1e-30]])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        values = lossbook.kl_divergence(never, certain)
-    assert values == pytest.approx(16.118095, rel=1e-6)  # -log(1e-7)
 
 
 def test_a_loss_of_ones_own():

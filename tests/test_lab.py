@@ -78,14 +78,31 @@ def cells_of(kind):
 def test_a_chapter_works_in_jupyterlab(page):
     notebook = page.locator(".jp-Notebook")
 
-    # Directives and formulas are rendered, not shown as text.
+    # The stored chart moves before any cell has run: its still picture is for others.
+    chart = notebook.locator(".vega-embed").first
+    chart.wait_for(state="attached", timeout=60_000)
+    output = chart.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
+    assert output.locator("svg.marks").count() == 1 and output.locator("img").count() == 0
+    assert chart.locator("input[type=range]").count() == 3
+
+    # A stored trace reads from the left, though JupyterLab strips the style sheet of what it does not trust.
+    trace = notebook.locator(".lossbook-explain").first
+    trace.wait_for(state="attached", timeout=60_000)
+    assert trace.locator("xpath=preceding-sibling::style").count() == 0
+    assert trace.locator("td").first.evaluate("cell => getComputedStyle(cell).textAlign") == "left"
+    assert trace.locator("code.array").first.evaluate("c => getComputedStyle(c).whiteSpace") == "pre"
+
+    # Notes and formulas are rendered, and what only Sphinx reads is not shown.
     last = notebook.locator(".jp-MarkdownCell .myst", has_text="What you can say now")
     last.wait_for(state="attached", timeout=60_000)  # they are drawn from the first to the last
     text = "\n".join(notebook.locator(".jp-MarkdownCell .myst").all_text_contents())
     assert "Predict first" in text and "What you can say now" in text
     assert not re.search(r":::|```\{|\$\$|:label:", text), "a directive is shown as text"
     assert notebook.locator(".jp-MarkdownCell .katex, .jp-MarkdownCell mjx-container").count() > 5
-    assert notebook.locator(".jp-MarkdownCell aside").count() >= 4  # what to predict, and three exercises
+    assert notebook.locator(".jp-MarkdownCell blockquote", has_text="Predict first.").count() == 1
+    assert [notebook.locator(f".jp-MarkdownCell h3#{n}").count() for n in ("predict", "change", "build")] == [
+        1
+    ] * 3
 
     # Solutions are folded. Unfold them, to see their numbers.
     assert notebook.locator(".jp-CodeCell .jp-Placeholder").count() > 0

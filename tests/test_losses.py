@@ -26,7 +26,6 @@ from cases import EXAMPLES, FIRST, FROM_LOGITS, KERAS_HAS, LOSSES, PARAMETERS, e
 
 import lossbook
 from lossbook import CATALOGUE
-from lossbook.registry import own_parameters
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 each_loss = pytest.mark.parametrize("name", CATALOGUE)
@@ -160,16 +159,7 @@ def test_every_name_of_keras_is_known(name, called):
 
 def test_the_names_are_not_too_few():
     names = set(every_name())
-    assert {
-        "huber_loss",
-        "bce",
-        "BCE",
-        "logcosh",
-        "kullback_leibler_divergence",
-        "MSE",
-        "kld",
-        "Huber",
-    } <= names
+    assert set("huber_loss bce BCE logcosh kullback_leibler_divergence MSE kld Huber".split()) <= names
     assert len(names) > 55
 
 
@@ -224,42 +214,20 @@ def test_weights_for_each_class_are_kept():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 @each_example
-def test_every_floating_type(name, parameters, dtype):
-    """16-bit types are computed in float32 and say so in their value; ``dtype`` asks for that type back."""
+def test_a_type_that_is_asked_for(name, parameters, dtype):
+    """Value and slope come in it; that given types are computed as the rules say, is in test_properties."""
     y_true, y_pred = example(name, parameters)
     spec, kind = CATALOGUE[name], np.dtype(getattr(ml_dtypes, dtype, dtype))
-    given, half = y_pred.astype(kind), dtype in ("float16", "bfloat16")
-    exact, exact_slope = spec.cls(**parameters).value_and_gradient(y_true, given.astype(np.float64))
-    asked = spec.cls(**parameters, dtype=dtype)
-    for loss, predictions, its in ((spec.cls(**parameters), given, np.float32), (asked, y_pred, kind)):
-        value, slope = loss.value_and_gradient(y_true, predictions)
-        assert value.dtype == (its if half else kind) and slope.dtype == kind
-        close = {"float16": 4e-3, "bfloat16": 1.6e-2, "float32": 3e-4, "float64": 1e-12}[dtype]
-        if name == "circle" and loss is asked and half:
-            continue  # its embeddings are rounded: 80 times a rounded distance
+    half = dtype in ("float16", "bfloat16")
+    exact, exact_slope = spec.cls(**parameters).value_and_gradient(y_true, y_pred.astype(kind).astype(float))
+    value, slope = spec.cls(**parameters, dtype=dtype).value_and_gradient(y_true, y_pred)
+    assert value.dtype == slope.dtype == kind
+    close = {"float16": 4e-3, "bfloat16": 1.6e-2, "float32": 3e-4, "float64": 1e-12}[dtype]
+    if name != "circle" or not half:  # its embeddings are rounded: 80 times a rounded distance
         assert abs(float(value) - exact) <= close * max(1.0, abs(exact))
         assert np.abs(slope.astype(float) - exact_slope).max() <= close * max(1.0, np.abs(exact_slope).max())
-    assert spec.function(y_true, given, **parameters).dtype == (np.float32 if half else kind)
-
-
-@each_example
-def test_every_way_to_hold_the_data(name, parameters):
-    y_true, y_pred = example(name, parameters)
-    loss = CATALOGUE[name].cls(**parameters)
-    value, slope = loss.value_and_gradient(y_true, y_pred)
-    frozen = y_pred.copy()
-    frozen.setflags(write=False)
-    spaced = np.repeat(y_pred, 2, axis=0)[::2]
-    fortran = np.asfortranarray(y_pred)
-    swapped = y_pred.astype(y_pred.dtype.newbyteorder())
-    for predictions in (y_pred.tolist(), frozen, spaced, fortran, swapped, tf.constant(y_pred)):
-        for labels in (y_true, y_true.tolist()):
-            again, its_slope = loss.value_and_gradient(labels, predictions)
-            assert math.isclose(again, value, rel_tol=1e-13, abs_tol=1e-15)
-            assert np.allclose(its_slope, slope, rtol=1e-12, atol=1e-15) and its_slope.shape == y_pred.shape
-    before = y_pred.copy(), y_true.copy()
-    loss.value_and_gradient(y_true, y_pred, mask=None)
-    assert np.array_equal(before[0], y_pred) and np.array_equal(before[1], y_true)
+    function = spec.function(y_true, y_pred.astype(kind), **parameters)
+    assert function.dtype == (np.float32 if half else kind)
 
 
 BY_ROWS = [(name, parameters) for name, parameters in FIRST if not LOSSES[name].axes]
@@ -273,18 +241,6 @@ def test_integer_and_boolean_labels(name, parameters):
     expected = loss(whole.astype(float), y_pred)
     for kind in (np.int8, np.int64, np.uint8, bool, np.float16):
         assert loss(whole.astype(kind), y_pred) == expected
-
-
-@pytest.mark.parametrize("name, parameters", BY_ROWS)
-def test_any_number_of_leading_axes(name, parameters):
-    parameters = {**parameters, "axis": -1} if LOSSES[name].region else parameters
-    y_true, y_pred = example(name, parameters, shape=(24, 4))
-    spec = CATALOGUE[name]
-    values, slope = spec.function(y_true, y_pred, **parameters), spec.gradient(y_true, y_pred, **parameters)
-    for lead in ((24,), (2, 12), (2, 3, 4), (1, 2, 3, 4), (2, 1, 3, 1, 4)):
-        labels, predictions = y_true.reshape(lead + y_true.shape[1:]), y_pred.reshape(*lead, 4)
-        assert np.allclose(spec.function(labels, predictions, **parameters), values.reshape(lead))
-        assert np.allclose(spec.gradient(labels, predictions, **parameters), slope.reshape(*lead, 4))
 
 
 ALIGNED = is_drawn_as("reals", "positives", "yes_or_no", "distributions", "counts", "margins")
@@ -359,16 +315,6 @@ def test_tiny_probabilities_are_finite(name, parameters):
                 assert np.isfinite(CATALOGUE[name].gradient(y_true, edge, **parameters)).all()
 
 
-@each_example
-def test_nan_goes_through(name, parameters):
-    y_true, y_pred = example(name, parameters)
-    y_pred[0] = np.nan
-    loss = CATALOGUE[name].cls(**parameters, reduction="sum")
-    if name == "sparse_categorical_crossentropy" and "ignore_class" in parameters:
-        y_true = np.where(y_true == parameters["ignore_class"], 2, y_true)
-    assert np.isnan(loss(y_true, y_pred))
-
-
 # --- how the losses are written -----------------------------------------------------------
 
 
@@ -410,15 +356,6 @@ def test_a_body_binds_each_name_once_a_path(name):
                 for node in branches
             ]
             assert len(lines) == 1 or (len(lines) == 2 and 1 in together)
-
-
-@pytest.mark.parametrize("name", CATALOGUE)
-def test_the_same_parameters_in_the_gradient(name):
-    spec = CATALOGUE[name]
-    own = own_parameters(spec.gradient)
-    own.pop("upstream", None)
-    assert [(k, p.default) for k, p in own.items()] == [(k, p.default) for k, p in spec.parameters.items()]
-    assert spec.couples_samples == (name in ("circle", "dice", "tversky"))
 
 
 def test_weights_and_mask_may_be_columns_where_there_is_one_value_a_sample():

@@ -15,11 +15,10 @@ from oracles import (
     ask_keras_function,
     assert_close,
     coefficients,
-    slope_by_differences,
 )
 from random_cases import KINDS, Case, cases, random_cases, summed_axes
 
-from lossbook import CATALOGUE
+from lossbook import CATALOGUE, numeric_gradient
 from lossbook.losses.focal import power_slope
 from lossbook.losses.probability import sigmoid, softmax
 
@@ -66,10 +65,10 @@ def has_true_slope(case, measured=None):
 def measure_slope(case):
     """Measure the gradient of a case: of the sum of the values, where the reduction keeps them apart."""
 
-    def total(y_pred):
-        return np.sum(case.loss(case.y_true, y_pred, case.sample_weight, case.mask))
+    def total(y_true, y_pred):
+        return case.loss(y_true, y_pred, case.sample_weight, case.mask)
 
-    return slope_by_differences(total, case.y_pred)
+    return numeric_gradient(total, case.y_true, case.y_pred, step=2e-4)
 
 
 @each_of_keras
@@ -119,19 +118,24 @@ def test_slope_on_kinks_and_clips_is_that_of_tensorflow(case):
         function_agrees_with_keras(wide.widened())
 
 
-def slope_of_a_power_at_0():
-    """Assert what the focal losses need of a power's slope at 0: the true one, or 0 where it has no bound."""
-    with np.errstate(all="raise"):
-        assert [float(power_slope(np.zeros(1), exponent)[0]) for exponent in (0.0, 0.5, 1.0, 2.0)] == [
-            0,
-            0,
-            1,
-            0,
-        ]
-
-
 def test_slope_of_a_power_at_0():
-    slope_of_a_power_at_0()
+    """Assert what the focal losses need of a power's slope at 0: the true one, or 0 where it has no bound."""
+    tiny = np.finfo(float).tiny
+    with np.errstate(all="raise"):
+        slopes = [power_slope(np.zeros(1), exponent)[0] for exponent in (0.0, 0.5, 1.0, 2.0)]
+        assert slopes == [0, 0, 1, 0]
+        assert power_slope(np.array([tiny]), 0.5) == [0.5 * tiny**-0.5]  # the last that has one
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(power_slope(np.array([-1.0]), 0.5))
+
+
+def test_no_digit_of_a_lead_is_lost():
+    """Assert that categorical hinge knows a lead exactly where the difference of two scores is rounded."""
+    value, slope = CATALOGUE["categorical_hinge"].function, CATALOGUE["categorical_hinge"].gradient
+    large = 2.0**53  # from here on, every other whole number is missing
+    assert value([[1, 0]], [[large + 2, large + 4]]) == [3]
+    for scores in ([2.0, 1 - 2.0**-53], [large + 2, large]):  # a lead above 1, by a rounding and by 1
+        assert (slope([[1, 0]], [scores]) == 0).all()
 
 
 @each_loss

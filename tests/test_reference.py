@@ -2,6 +2,8 @@
 
 import re
 
+import bibliography
+import pytest
 from conftest import ROOT
 
 from lossbook import CATALOGUE
@@ -11,13 +13,11 @@ BIBLIOGRAPHY = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
 
 
 def entries(text):
-    """The terms of a glossary, each group with what is said about it."""
-    body = text.partition("```{glossary}\n")[2].partition("\n```")[0]
+    """The terms of a glossary, each with its other names, and with what is said about it."""
     found = []
-    for block in body.split("\n\n"):
-        lines = block.splitlines()
-        terms = [line for line in lines if not line.startswith("  ")]
-        found.append((terms, " ".join(line.strip() for line in lines[len(terms) :])))
+    for term, said in re.findall(r"^### ([^\n]+)\n\n(.*?)\n*(?=^### |\Z)", text, re.MULTILINE | re.DOTALL):
+        also = re.match(r"Also (.+?)\. ", said)
+        found.append(([term, *(re.findall(r"\*(.+?)\*", also[1]) if also else [])], said))
     return found
 
 
@@ -26,18 +26,19 @@ def problems(text):
     found = []
     firsts = [terms[0] for terms, _ in entries(text)]
     every = [term for terms, _ in entries(text) for term in terms]
+    addresses = [re.sub(r"[^\w -]", "", term.lower()).replace(" ", "-") for term in firsts]
     if firsts != sorted(firsts, key=str.lower):
         found.append("the terms are not in order")
     if len(set(every)) < len(every):
         found.append("a term stands twice")
     for terms, said in entries(text):
-        if not re.search(r"\]\([\w./-]+\.md", said):
+        if not re.search(r"\]\([\w./-]+\.(md|ipynb)", said):
             found.append(f"{terms[0]} leads to no chapter")
         if re.search(r"\d\.\d", said):
             found.append(f"{terms[0]} has a decimal number, which no cell computes")
-        for term in re.findall(r"\{term\}`([^`]+)`", said):
-            if term not in every:
-                found.append(f"{terms[0]} names {term}, which is not there")
+        for address in re.findall(r"\]\(#([^)]+)\)", said):
+            if address not in addresses:
+                found.append(f"{terms[0]} leads to {address}, which is not there")
     return found
 
 
@@ -48,7 +49,8 @@ def test_the_glossary_is_in_order_and_linked():
 
 
 def test_a_bad_glossary_is_found():
-    bad = "```{glossary}\nb\n  Is 0.5. See [a](a.md).\n\na\n  Like {term}`c`.\n```"
+    bad = "### b\n\nAlso *d*. Is 0.5. See [a](a.md).\n\n### a\n\nLike [c](#c).\n"
+    assert entries(bad)[0][0] == ["b", "d"]
     assert len(problems(bad)) == 4
 
 
@@ -59,16 +61,43 @@ def test_every_loss_has_its_source_in_the_bibliography():
 
 
 def unresolved(text):
-    """The keys that a text cites and the bibliography lacks."""
-    keys = set(re.findall(r"^@\w+\{([^,]+),", BIBLIOGRAPHY, re.MULTILINE))
-    cited = [key for group in re.findall(r"\{cite[:\w]*\}`([^`]+)`", text) for key in group.split(",")]
-    return [key for key in map(str.strip, cited) if key not in keys]
+    """The addresses that a text cites and the bibliography lacks."""
+    known = {entry.slug for entry in bibliography.entries()}
+    return [slug for slug in bibliography.CITATION.findall(text) if slug not in known]
 
 
 def test_every_citation_on_every_page_resolves():
-    assert unresolved("{cite:t}`huber1964robust, huber1964b` and {cite}`nobody`") == ["huber1964b", "nobody"]
+    text = "[Huber (1964)](../reference/bibliography.md#huber-1964) and [Nobody](bibliography.md#nobody-1999)"
+    assert unresolved(text) == ["nobody-1999"]
     pages = [p for p in (ROOT / "notebooks").rglob("*.md") if ".ipynb_checkpoints" not in p.parts]
     assert {page.name: found for page in pages if (found := unresolved(page.read_text("utf-8")))} == {}
+
+
+def test_the_page_of_the_bibliography_is_current():
+    assert bibliography.PAGE.read_text("utf-8") == bibliography.page(), "run make sync"
+
+
+def test_every_entry_is_cited_and_says_why_to_read_it():
+    text = bibliography.page()
+    found = re.findall(r"^### .+?(?=^### |^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(found) == len(bibliography.entries())
+    for entry in found:
+        assert re.search(r"^Cited in: \[.+\]\(.+\.ipynb\)", entry, re.MULTILINE), entry
+        assert len(entry.split("\n\n")[2].split()) >= 8, entry
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda text: text.replace("annote ", "note ", 1), "huber1964robust has no annote"),
+        (lambda text: text + text.replace("huber1964robust", "huber1964again"), "huber-1964"),
+    ],
+)
+def test_an_entry_that_cannot_stand_on_the_page_is_refused(tmp_path, monkeypatch, change, message):
+    (tmp_path / "references.bib").write_text(change(BIBLIOGRAPHY.partition("\n\n")[0]), encoding="utf-8")
+    monkeypatch.setattr(bibliography, "SOURCE", tmp_path / "references.bib")
+    with pytest.raises(ValueError, match=message):
+        bibliography.entries.__wrapped__()
 
 
 def test_every_entry_since_1900_can_be_looked_up():

@@ -1,21 +1,26 @@
 """Charts with sliders on the site: what a notebook stores as Vega-Lite becomes a figure that moves.
 
 A stored output of the type ``application/vnd.vegalite.v5+json`` turns into the JSON itself and a
-place to draw it. Vega comes from vl-convert, once for the site, and only pages with a chart load
-it, so that nothing is asked of any other address and pages also work from a folder.
+place to draw it, where the still picture of the same output stands until then. Vega comes from
+vl-convert, once for the site, and only pages with a chart load it, so that nothing is asked of any
+other address and pages also work from a folder.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from html import escape
 from pathlib import Path
 
 import vl_convert
 
+from lossbook.tools.explore import VEGA_LITE
+
 MIME = "application/vnd.vegalite.v5+json"
-VEGA_LITE = "5.8"  # the oldest that vl-convert has, and the nearest to JupyterLab's own
 BUNDLE = "vega.js"
+STILLS = "_static/stills"
 
 DRAW = """
 document.querySelectorAll(".moving-chart").forEach(function (place) {
@@ -28,14 +33,15 @@ document.querySelectorAll(".moving-chart").forEach(function (place) {
 """
 
 
-def as_html(spec: dict) -> str:
-    """Return what stands on the page for one chart."""
+def as_html(spec: dict, still: str) -> str:
+    """Return what stands on the page for one chart, and at first its picture, at an address."""
     known = {key: value for key, value in spec.items() if key != "$schema"}  # an address nobody needs here
     data = json.dumps(known, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     label = escape(spec.get("description", ""), quote=True)
     return (
         f'<div class="moving-chart" role="group" aria-label="{label}">'
-        f'<script type="application/json">{data}</script><div class="moving-chart-canvas"></div></div>'
+        f'<script type="application/json">{data}</script><div class="moving-chart-canvas">'
+        f'<img src="{still}" alt="{label}" loading="lazy"></div></div>'
     )
 
 
@@ -49,12 +55,22 @@ def replace_charts(app, docname: str, source: list[str]) -> None:
         for output in cell.get("outputs", []):
             spec = output.get("data", {}).get(MIME)
             if spec is not None:
-                output["data"] = {"text/html": as_html(spec)}
+                still = write_still(app, output["data"]["image/png"])
+                output["data"] = {"text/html": as_html(spec, "../" * docname.count("/") + still)}
                 charts += 1
     if charts:
         source[0] = json.dumps(notebook)
     having = getattr(app.env, "pages_with_charts", set())
     app.env.pages_with_charts = having | {docname} if charts else having - {docname}
+
+
+def write_still(app, encoded: str | list[str]) -> str:
+    """Write a picture into the site, and return its address from the top."""
+    picture = base64.b64decode("".join(encoded))
+    address = f"{STILLS}/{hashlib.sha256(picture).hexdigest()[:16]}.png"
+    (Path(app.outdir) / address).parent.mkdir(parents=True, exist_ok=True)
+    (Path(app.outdir) / address).write_bytes(picture)
+    return address
 
 
 def load_vega(app, pagename, templatename, context, doctree) -> None:

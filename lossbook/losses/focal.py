@@ -19,7 +19,7 @@ from lossbook.losses.probability import (
     softmax_and_rest,
     weighed,
 )
-from lossbook.registry import gradient_of, loss
+from lossbook.registry import Facts, gradient_of, loss
 
 
 def class_weights(alpha, y_pred, axis):
@@ -96,6 +96,13 @@ def ratio(part, whole):
     r"w_{ij} = y_{ij}\,\alpha + (1 - y_{ij})(1 - \alpha) \text{ or } 1",
     source="lin2017focal",
     splits="mean",
+    facts=Facts(
+        minimiser="the share of ones, pulled towards one half",
+        labels="0 or 1; the shape of the predictions",
+        output="sigmoid; or linear, with from_logits=True",
+        trap="alpha does nothing without apply_class_balancing=True.",
+        proof="alpha_without_apply_class_balancing",
+    ),
 )
 def binary_focal_crossentropy(
     y_true: ArrayLike,
@@ -270,6 +277,13 @@ class BinaryFocalCrossentropy(Loss, function=binary_focal_crossentropy):
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="lin2017focal",
     splits="rows",
+    facts=Facts(
+        minimiser="the shares of the classes, pulled towards equal ones",
+        labels="one-hot rows or shares, shape (N, K)",
+        output="softmax; or linear, with from_logits=True",
+        trap="alpha always counts: at gamma 0 it is a quarter of cross-entropy.",
+        proof="gamma_of_0",
+    ),
 )
 def categorical_focal_crossentropy(
     y_true: ArrayLike,

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from lossbook.arrays import as_pair, mean_of
 from lossbook.base import Loss
 from lossbook.losses.probability import unless_nan
-from lossbook.registry import gradient_of, loss
+from lossbook.registry import Facts, gradient_of, loss
 
 
 def in_parts(array, size=16 * 1024):
@@ -77,6 +77,13 @@ def mixes_zeros(labels):
     source="cortes1995support",
     splits="mean",
     inseparable=mixes_zeros,
+    facts=Facts(
+        minimiser="the more frequent side, -1 or 1",
+        labels="-1 or 1 (a batch of 0 and 1 alone is converted)",
+        output="linear: a score of either sign",
+        trap="Probabilities in place of scores: with the label -1, none costs less than 1.",
+        proof="probabilities_in_place_of_scores",
+    ),
 )
 def hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a score the distance by which it misses its margin of 1, and nothing beyond.
@@ -165,6 +172,13 @@ class Hinge(Loss, function=hinge):
     source="tang2013deep",
     splits="mean",
     inseparable=mixes_zeros,
+    facts=Facts(
+        minimiser="the mean of the labels -1 and 1",
+        labels="-1 or 1 (a batch of 0 and 1 alone is converted)",
+        output="linear: a score of either sign",
+        trap="A 0 beside labels -1 and 1 stays 0, and costs 1 whatever the score.",
+        proof="labels_of_minus_1_0_and_1",
+    ),
 )
 def squared_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a score the square of what it lacks to its margin of 1, and nothing beyond.
@@ -253,6 +267,13 @@ class SquaredHinge(Loss, function=squared_hinge):
     r"- \sum_k y_{ik}\,\hat y_{ik},\ 0 \Bigr)",
     source="crammer2001algorithmic",
     splits="rows",
+    facts=Facts(
+        minimiser="a lead of 1 for the class that more than half have; without one, no lead",
+        labels="one-hot rows, shape (N, K)",
+        output="linear: a score for each class",
+        trap="A lead of 1 is not enough: the true score itself must reach 1.",
+        proof="a_wide_lead",
+    ),
 )
 def categorical_hinge(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the true class's score what it lacks to lead the best wrong one by 1.

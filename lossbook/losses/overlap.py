@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from lossbook.arrays import EPSILON, as_pair, check_axis
 from lossbook.base import Loss
 from lossbook.checks import check_axes_numbers, check_not_below_zero
-from lossbook.registry import gradient_of, loss
+from lossbook.registry import Facts, gradient_of, loss
 
 
 def axes_of(axis, array):
@@ -70,6 +70,14 @@ def beside(upstream, summed, axes):
 @loss(
     formula=r"\ell = 1 - \frac{2 \sum_j y_j\,\hat y_j}{\sum_j y_j + \sum_j \hat y_j + \varepsilon}",
     source="milletari2016vnet",
+    facts=Facts(
+        high="1",
+        minimiser="1 everywhere",
+        labels="masks of 0 and 1; the shape of the predictions",
+        output="sigmoid; it takes no logits",
+        trap="An empty mask costs 1, even when predicted perfectly.",
+        proof="an_empty_mask_predicted_empty",
+    ),
 )
 def dice(y_true: ArrayLike, y_pred: ArrayLike, axis: int | tuple[int, ...] | None = None) -> np.ndarray:
     """Charge what two regions do not share: 1 minus twice their overlap over both their sizes.
@@ -176,6 +184,14 @@ class Dice(Loss, function=dice, order=("reduction", "name", "axis", "dtype")):
     formula=r"\ell = 1 - \frac{T}{T + \alpha \sum_j (1 - y_j)\,\hat y_j + "
     r"\beta \sum_j y_j\,(1 - \hat y_j) + \varepsilon}, \qquad T = \sum_j y_j\,\hat y_j",
     source="salehi2017tversky",
+    facts=Facts(
+        high="1",
+        minimiser="1 everywhere",
+        labels="masks of 0 and 1; the shape of the predictions",
+        output="sigmoid; it takes no logits",
+        trap="Keras 3.15.1 swaps alpha (false alarms) and beta (misses).",
+        proof="tversky_swaps_alpha_and_beta",
+    ),
 )
 def tversky(
     y_true: ArrayLike,

@@ -17,7 +17,7 @@ from lossbook.arrays import (
 )
 from lossbook.base import Loss
 from lossbook.checks import check_axis_number, check_between, check_flag, check_index
-from lossbook.registry import gradient_of, loss, mask_of
+from lossbook.registry import Facts, gradient_of, loss, mask_of
 
 NEAR_1 = 0.75
 """Of a larger share, the logarithm and 1 minus it are taken from the other shares, and no digit is lost."""
@@ -149,8 +149,8 @@ def weighed(weights, costs):
 
     Examples
     --------
-    >>> weighed(np.array([0.0, 1.0, 2.0]), np.array([np.inf, np.inf, 3.0]))
-    array([ 0., inf,  6.])
+    >>> weighed(np.array([0.0, 1.0, 2.0, 0.0]), np.array([np.inf, np.inf, 3.0, np.nan]))
+    array([ 0., inf,  6., nan])
     """
     if np.isfinite(costs).all():  # nearly always
         return weights * costs
@@ -301,7 +301,7 @@ def log_sum_exp(logits: np.ndarray, axis: int = -1) -> np.ndarray:
 
     Examples
     --------
-    >>> log_sum_exp(np.array([[1e4, 1e4], [-np.inf, -np.inf]])).round(4)
+    >>> log_sum_exp(np.array([[1e4, 1e4, 0.0], [-np.inf, -np.inf, -np.inf]])).round(4)
     array([[10000.6931],
            [     -inf]])
     """
@@ -395,6 +395,8 @@ def log_softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
     --------
     >>> log_softmax(np.array([[1e4, 1e4]])).round(4)
     array([[-0.6931, -0.6931]])
+    >>> [f"{log:.4g}" for log in log_softmax(np.array([0.0, 40.0]))]
+    ['-40', '-4.248e-18']
     """
     behind = behind_largest(logits, axis)  # 0 for the highest score
     leads = behind == 0  # the highest, or several alike
@@ -486,6 +488,13 @@ def log_of(probability, share, axis=-1):
     source="good1952rational",
     aliases=("bce", "BCE"),
     splits="mean",
+    facts=Facts(
+        minimiser="the share of ones",
+        labels="0 or 1, or a share; the shape of the predictions",
+        output="sigmoid; or linear, with from_logits=True",
+        trap="A probability that is certain and wrong has no slope: pass logits.",
+        proof="certain_and_wrong_slope",
+    ),
 )
 def binary_crossentropy(
     y_true: ArrayLike,
@@ -617,6 +626,13 @@ class BinaryCrossentropy(Loss, function=binary_crossentropy):
     r"\hat p_{ik} = \frac{\hat y_{ik}}{\sum_m \hat y_{im}}",
     source="good1952rational",
     splits="rows",
+    facts=Facts(
+        minimiser="the shares of the classes",
+        labels="one-hot rows or shares, shape (N, K)",
+        output="softmax; or linear, with from_logits=True",
+        trap="Each row is divided by its sum, so scores in place of probabilities go unnoticed.",
+        proof="logits_passed_as_probabilities",
+    ),
 )
 def categorical_crossentropy(
     y_true: ArrayLike,
@@ -784,6 +800,13 @@ def is_labelled(labels, scores, axis=-1):
     r"\hat q_{im} = \min(\max(\hat y_{im}, \varepsilon), 1 - \varepsilon)",
     source="good1952rational",
     splits="rows",
+    facts=Facts(
+        minimiser="the shares of the classes",
+        labels="class numbers from 0, shape (N,)",
+        output="softmax; or linear, with from_logits=True",
+        trap="From probabilities, a perfect answer among very many classes is not free.",
+        proof="certain_and_right_among_50257_classes",
+    ),
 )
 def sparse_categorical_crossentropy(
     y_true: ArrayLike,
@@ -932,6 +955,14 @@ class SparseCategoricalCrossentropy(
 @loss(
     formula=r"\ell_i = \frac{1 - \hat y_{i k_i}^{\,q}}{q}, \qquad 0 < q < 1",
     source="zhang2018generalized",
+    facts=Facts(
+        high="1 / q",
+        minimiser="the shares to the power 1/(1 - q), made to sum to 1",
+        labels="class numbers from 0, shape (N,)",
+        output="softmax; it takes no logits",
+        trap="Keras 3.15.1 broadcasts labels of shape (N, 1) to N × N: pass (N,).",
+        proof="class_numbers_in_a_column",
+    ),
 )
 def categorical_generalized_cross_entropy(y_true: ArrayLike, y_pred: ArrayLike, q: float) -> np.ndarray:
     """Charge a wrong label a bounded price, between cross-entropy and the absolute error.
@@ -1041,6 +1072,13 @@ class CategoricalGeneralizedCrossEntropy(
     source="kullback1951information",
     aliases=("kld", "KLD", "kullback_leibler_divergence"),
     splits="sum",
+    facts=Facts(
+        minimiser="the mean of the distributions",
+        labels="distributions, shape (N, K)",
+        output="softmax; it takes no logits",
+        trap="Rows that do not sum to 1 can cost less than nothing.",
+        proof="rows_that_are_not_distributions",
+    ),
 )
 def kl_divergence(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge what it costs, in nats, to believe one distribution while another holds.
@@ -1128,6 +1166,14 @@ class KLDivergence(Loss, function=kl_divergence):
     formula=r"\ell_i = \frac{1}{D} \sum_j \bigl( \hat y_{ij} - y_{ij} \log(\hat y_{ij} + \varepsilon) \bigr)",
     source="nelder1972generalized",
     splits="mean",
+    facts=Facts(
+        low="-inf",
+        minimiser="the mean",
+        labels="counts, 0 or more",
+        output="exponential or softplus: a rate above 0, not its logarithm",
+        trap="The best value is not 0 but y - y log y, often below 0.",
+        proof="a_perfect_rate",
+    ),
 )
 def poisson(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge a predicted mean count the negative log-likelihood of the count that came.

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from lossbook.arrays import EPSILON, as_pair, log_one_plus, mean_of
 from lossbook.base import Loss
 from lossbook.checks import check_between, check_positive
-from lossbook.registry import gradient_of, loss
+from lossbook.registry import Facts, gradient_of, loss
 
 LOG_2 = math.log(2.0)
 """The natural logarithm of 2, in double precision. So far below a straight line log-cosh ends."""
@@ -21,6 +21,13 @@ LOG_2 = math.log(2.0)
     source="legendre1805nouvelles",
     aliases=("mse", "MSE"),
     splits="mean",
+    facts=Facts(
+        minimiser="the mean",
+        labels="numbers, shape (N, D)",
+        output="linear",
+        trap="One outlier rules: the pull grows with the miss, without end.",
+        proof="one_outlier_rules_slope",
+    ),
 )
 def mean_squared_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its square, and average over the last axis.
@@ -104,6 +111,13 @@ class MeanSquaredError(Loss, function=mean_squared_error):
     source="laplace1774memoire",
     aliases=("mae", "MAE"),
     splits="mean",
+    facts=Facts(
+        minimiser="a median",
+        labels="numbers, shape (N, D)",
+        output="linear",
+        trap="The pull never fades: the smallest miss pulls as hard as the largest.",
+        proof="the_pull_never_fades_slope",
+    ),
 )
 def mean_absolute_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its size, and average over the last axis.
@@ -189,6 +203,13 @@ class MeanAbsoluteError(Loss, function=mean_absolute_error):
     aliases=("pinball", "pinball_loss"),
     splits="mean",
     keras=False,
+    facts=Facts(
+        minimiser="the quantile of that share",
+        labels="numbers, shape (N, D)",
+        output="linear",
+        trap="Keras has no such loss: it takes three lines of keras.ops.",
+        proof="no_quantile_loss",
+    ),
 )
 def quantile(y_true: ArrayLike, y_pred: ArrayLike, quantile: float = 0.5) -> np.ndarray:
     """Charge each miss its size, at one price below the target and at another above it (pinball loss).
@@ -284,6 +305,13 @@ class Quantile(Loss, function=quantile):
     source="makridakis1993accuracy",
     aliases=("mape", "MAPE"),
     splits="mean",
+    facts=Facts(
+        minimiser="a median in which small targets weigh more, by 1/y",
+        labels="amounts, none of them 0",
+        output="linear",
+        trap="A target of 0 is charged a thousand million per cent for each unit.",
+        proof="a_target_of_0",
+    ),
 )
 def mean_absolute_percentage_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge each miss its size as a percentage of the target.
@@ -371,6 +399,13 @@ class MeanAbsolutePercentageError(Loss, function=mean_absolute_percentage_error)
     source="tofallis2015better",
     aliases=("msle", "MSLE"),
     splits="mean",
+    facts=Facts(
+        minimiser="the geometric mean of 1 + y, less 1",
+        labels="amounts, 0 or more",
+        output="softplus or exponential, so that it stays above 0",
+        trap="A prediction below 0 has no slope, and cannot correct itself.",
+        proof="a_prediction_below_the_floor_slope",
+    ),
 )
 def mean_squared_logarithmic_error(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the squared difference of logarithms: a factor of 2 costs alike at 10 and at 1000.
@@ -465,6 +500,13 @@ class MeanSquaredLogarithmicError(Loss, function=mean_squared_logarithmic_error)
     source="huber1964robust",
     aliases=("huber_loss",),
     splits="mean",
+    facts=Facts(
+        minimiser="the median for a small delta, the mean for a large one",
+        labels="numbers, shape (N, D)",
+        output="linear",
+        trap="delta has the unit of the data: if all misses exceed it, all pull alike.",
+        proof="all_misses_beyond_delta_slope",
+    ),
 )
 def huber(y_true: ArrayLike, y_pred: ArrayLike, delta: float = 1.0) -> np.ndarray:
     """Charge small misses quadratically and large misses linearly.
@@ -556,6 +598,13 @@ class Huber(Loss, function=huber, name="huber_loss"):
     source="green1990bayesian",
     aliases=("logcosh",),
     splits="mean",
+    facts=Facts(
+        minimiser="the mean of targets close together, the median of targets far apart",
+        labels="numbers in a unit in which a usual miss is about 1",
+        output="linear",
+        trap="In float32, Keras rounds a miss of 1/10000 to no loss at all.",
+        proof="a_small_miss_in_float32",
+    ),
 )
 def log_cosh(y_true: ArrayLike, y_pred: ArrayLike) -> np.ndarray:
     """Charge the log of the hyperbolic cosine of a miss: a parabola that becomes a line, smoothly.

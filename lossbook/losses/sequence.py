@@ -22,10 +22,10 @@ go on from there. Both are filled frame by frame, for the whole batch at once.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossbook.arrays import as_float, as_whole, check_not_empty
+from lossbook.arrays import as_float, as_integers, check_not_empty
 from lossbook.base import Loss
 from lossbook.losses.probability import log_softmax, log_sum_exp, softmax
-from lossbook.registry import gradient_of, loss
+from lossbook.registry import Facts, gradient_of, loss
 
 BLANK = 0
 """The symbol for "nothing new", which is also what labels are padded with (Keras's choice)."""
@@ -85,13 +85,13 @@ def as_transcripts(y_true, y_pred, logit_lengths=None, label_lengths=None):
     check_not_empty("y_pred", logits)
     frames = as_lengths("logit_lengths", logit_lengths, logits, least=1)
     if label_lengths is None:
-        symbols = as_whole("y_true", given)
+        symbols = as_integers("y_true", given)
         lengths = (symbols != BLANK).sum(axis=-1)
         lowest = BLANK
     else:
         lengths = as_lengths("label_lengths", label_lengths, given, least=0)
         inside = np.arange(given.shape[1]) < lengths[:, np.newaxis]
-        symbols = as_whole("y_true", np.where(inside, given, BLANK))
+        symbols = as_integers("y_true", np.where(inside, given, BLANK))
         lowest = np.where(inside, BLANK + 1, BLANK)  # the blank is no symbol of a label
     classes = logits.shape[-1]
     outside = (symbols < lowest) | (symbols >= classes)
@@ -122,7 +122,7 @@ def as_lengths(name, given, padded, least):
     [5, 5]
     """
     rows, most = padded.shape[:2]
-    lengths = np.full(rows, most) if given is None else as_whole(name, given)
+    lengths = np.full(rows, most) if given is None else as_integers(name, given)
     if lengths.shape != (rows,):
         raise ValueError(
             f"Received {name} of shape {lengths.shape} for {rows} recordings; expected ({rows},), "
@@ -203,9 +203,10 @@ def within_reach(logits):
 
     Examples
     --------
-    >>> within_reach(np.array([[[1.0, -2.0], [-np.inf, 3.0]]]))
-    array([[[ 1.000e+00, -2.000e+00],
-            [-1.018e+03,  3.000e+00]]])
+    >>> within_reach(np.array([[[1.0, -3.0], [-np.inf, 2.0], [0.0, 0.0]]]))
+    array([[[ 1.000e+00, -3.000e+00],
+            [-1.024e+03,  2.000e+00],
+            [ 0.000e+00,  0.000e+00]]])
     """
     infinite = np.isinf(logits)
     if not infinite.any():  # nearly always
@@ -346,6 +347,13 @@ def by_symbol(posterior, states, classes):
     source="graves2006connectionist",
     axes=(-2, -1),
     per_sample=("logit_lengths", "label_lengths"),
+    facts=Facts(
+        minimiser="in a single frame, the shares of the symbols",
+        labels="symbol numbers from 1, padded with 0, shape (N, L)",
+        output="linear: logits of shape (N, T, K), one frame after the other",
+        trap="0 is the blank and the padding: a 0 inside a label cuts off its end.",
+        proof="a_0_inside_a_label",
+    ),
 )
 def ctc(
     y_true: ArrayLike,

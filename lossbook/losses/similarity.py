@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lossbook.arrays import EPSILON, as_float, as_pair, as_whole, check_not_empty, sum_of
+from lossbook.arrays import EPSILON, as_float, as_integers, as_pair, check_not_empty, sum_of
 from lossbook.base import Loss
 from lossbook.checks import check_finite, check_flag, check_not_below_zero
 from lossbook.losses.probability import sigmoid
-from lossbook.registry import gradient_of, loss, mask_of
+from lossbook.registry import Facts, gradient_of, loss, mask_of
 
 
 def norm(vectors, axis=-1):
@@ -45,6 +45,15 @@ def norm(vectors, axis=-1):
     r"{\max(\lVert y_i \rVert, \varepsilon)\,\max(\lVert \hat y_i \rVert, \varepsilon)}",
     source="salton1975vector",
     splits="rows",
+    facts=Facts(
+        low="-1",
+        high="1",
+        minimiser="the sum of the targets' unit vectors, at any length",
+        labels="vectors, none of them 0, shape (N, D)",
+        output="linear",
+        trap="The best value is -1, and length does not count.",
+        proof="the_best_value_is_minus_1",
+    ),
 )
 def cosine_similarity(y_true: ArrayLike, y_pred: ArrayLike, axis: int = -1) -> np.ndarray:
     """Charge the negative cosine of the angle between two vectors: -1 is best, lengths do not count.
@@ -168,7 +177,7 @@ def as_embeddings(y_true, y_pred, ref_labels=None, ref_embeddings=None):
     [(2, 1), (2, 3), (1, 2), (2, 3)]
     """
     embeddings = as_float("y_pred", y_pred)
-    labels = as_whole("y_true", y_true)
+    labels = as_integers("y_true", y_true)
     if embeddings.ndim != 2 or labels.shape not in ((len(embeddings),), (len(embeddings), 1)):
         raise ValueError(
             f"Received y_true of shape {labels.shape} and y_pred of shape {embeddings.shape}; expected (B,) "
@@ -176,7 +185,7 @@ def as_embeddings(y_true, y_pred, ref_labels=None, ref_embeddings=None):
         )
     check_not_empty("y_pred", embeddings)
     references = embeddings if ref_embeddings is None else as_float("ref_embeddings", ref_embeddings)
-    reference_labels = labels if ref_labels is None else as_whole("ref_labels", ref_labels)
+    reference_labels = labels if ref_labels is None else as_integers("ref_labels", ref_labels)
     fits = references.ndim == 2 and references.shape[1] == embeddings.shape[1]
     if not fits or reference_labels.shape not in ((len(references),), (len(references), 1)):
         raise ValueError(
@@ -241,6 +250,13 @@ def share_among(scores, chosen):
     r"d_{ij} = [1 - \hat y_i \cdot \hat y_j]_+",
     source="sun2020circle",
     between_samples=True,
+    facts=Facts(
+        minimiser="none: each class wants a place of its own",
+        labels="class numbers, shape (N,); two or more samples of a class",
+        output="linear, then divided by its length",
+        trap="A sample without a second of its class costs 0 and is left out of the mean.",
+        proof="samples_without_a_second_of_their_kind",
+    ),
 )
 def circle(
     y_true: ArrayLike,

@@ -199,7 +199,7 @@ def _explain_keras_loss(loss, args, kwargs, run):
     """Record the road of a loss of Keras: tensors of its type, one value per sample, mask, one number."""
     frame = _keras_frame(loss)
     tensor = functools.partial(frame["ops"].convert_to_tensor, dtype=loss.dtype)
-    mask_of = frame["backend"].get_keras_mask
+    get_mask = frame["backend"].get_keras_mask
     y_true, y_pred, sample_weight, *_ = _loss_arguments(*args, **kwargs)
     tensors = [frame["tree"].map_structure(tensor, data) for data in (y_true, y_pred)]
     function, parameters = loss.call, {}
@@ -207,7 +207,7 @@ def _explain_keras_loss(loss, args, kwargs, run):
         function, parameters = loss.fn, loss._fn_kwargs
         tensors = frame["squeeze_or_expand_to_same_rank"](*tensors)
     values = run(function, tensors, parameters, title=f"{loss.name}: one value per sample")
-    masks = [mask for mask in (mask_of(y_pred), mask_of(values.value)) if mask is not None]
+    masks = [mask for mask in (get_mask(y_pred), get_mask(values.value)) if mask is not None]
     mask = functools.reduce(lambda one, other: one & other, masks) if masks else None
     given = {"sample_weight": sample_weight, "mask": mask, "reduction": loss.reduction, "dtype": loss.dtype}
     total = run(

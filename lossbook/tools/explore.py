@@ -2,12 +2,14 @@
 
 Every number of a chart is computed here, by the losses of this package, before it is drawn.
 The sliders only choose which of them are shown. So a stored chart moves in JupyterLab and
-on a page of the site alike.
+on a page of the site alike. A still picture stands beside it, for where nothing moves, such as GitHub.
 
 Nothing here is loaded by ``import lossbook``, and Altair only by the first call.
 """
 
+import base64
 import inspect
+import io
 import itertools
 import json
 import math
@@ -24,6 +26,10 @@ MOST_BYTES = 200_000
 
 MIME = "application/vnd.vegalite.v5+json"  # what JupyterLab 4.5 draws
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+STILL = "A still: the sliders move it in JupyterLab and on the site."
+VEGA_LITE = "5.8"  # the oldest that vl-convert has, and the nearest to JupyterLab's own
+SHARPNESS = 1.5  # pixels of a still to one of the chart
+COLOURS = 32  # of a still: a tenth of the bytes, and they look the same
 WIDTH, HEIGHT = 560, 210  # of a plot, in pixels
 CONFIG = {
     "axis": {
@@ -43,7 +49,7 @@ CONFIG = {
 
 
 class Moving:
-    """A chart with sliders, as Jupyter stores it: JSON, and a text that says what it shows.
+    """A chart with sliders, as Jupyter stores it: JSON, a still picture, and a text that says what it shows.
 
     Parameters
     ----------
@@ -64,7 +70,7 @@ class Moving:
     >>> import lossbook
     >>> chart = explore(lossbook.mse, prediction=(-2, 2, 0.5), about="A parabola.")
     >>> sorted(chart._repr_mimebundle_())
-    ['application/vnd.vegalite.v5+json', 'text/plain']
+    ['application/vnd.vegalite.v5+json', 'image/png', 'text/plain']
     """
 
     def __init__(self, chart, text, datasets=None):
@@ -91,7 +97,32 @@ class Moving:
         return f"[A chart with sliders; it moves in JupyterLab and on the site.] {self.text}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {MIME: self.spec, "text/plain": repr(self)}
+        still = self.still()
+        picture = {"image/png": base64.b64encode(still).decode()} if still else {}
+        return {MIME: self.spec, **picture, "text/plain": repr(self)}
+
+    def still(self):
+        """Draw the chart as it stands at first, without sliders.
+
+        Returns
+        -------
+        bytes or None
+            A PNG; None where vl-convert, which draws it, or Matplotlib, whose fonts it takes, is not
+            installed.
+        """
+        try:
+            import matplotlib
+            import vl_convert
+            from PIL import Image
+        except ModuleNotFoundError:
+            return None
+        vl_convert.register_font_directory(f"{matplotlib.get_data_path()}/fonts/ttf")
+        note = {"text": STILL, "orient": "bottom", "anchor": "start", "fontWeight": "normal", "fontSize": 12}
+        spec = {**self.spec, "title": {**note, "color": MUTED, "offset": 12}}
+        drawn = Image.open(io.BytesIO(vl_convert.vegalite_to_png(spec, VEGA_LITE, scale=SHARPNESS)))
+        small = io.BytesIO()
+        drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        return small.getvalue()
 
 
 def slider(name, steps, start, text=None):

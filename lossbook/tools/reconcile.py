@@ -535,7 +535,7 @@ def _of_masks(way, mask):
         yield Option("mask", "masked, divided by all", {"divisor": "all"})
     labels = _classes_of(way)
     if labels is not None and mask is None:
-        for value in np.unique(labels)[:1].tolist() + [0, 255]:
+        for value in dict.fromkeys([*np.unique(labels)[:1].tolist(), 0, 255]):
             keep = labels != value
             if keep.any() and not keep.all():
                 yield Option("mask", f"rows of class {value:g} left out", {"mask": keep})

@@ -60,27 +60,23 @@ STYLE = """<style>
 html[data-theme=dark] .bd-content div.cell_output .text_html:has(> &) {
   background: transparent; color: inherit; padding: 0; }
 & { overflow-x: auto; margin: 0.5em 0; container-type: inline-size; }
-& table { border-collapse: collapse; border: 0; width: auto; margin: 0 0 0.75em 0;
-  table-layout: auto; font-size: 0.9em; line-height: 1.35; color: inherit; background: transparent; }
-& caption { caption-side: top; text-align: left; font-weight: 600; padding: 0.2em 0.55em;
+& table { border-collapse: collapse; border: 0; width: auto; margin: 0 0 0.75em;
+  font-size: 0.9em; line-height: 1.35; color: inherit; background: transparent; }
+& caption { caption-side: top; font-weight: 600; padding: 0.2em 0.55em;
   color: inherit; }
 & table tr, & table tbody tr:nth-child(odd), & table tbody tr:hover {
   background: transparent; }
-& th, & td { border: 0; padding: 0.25em 0.55em; text-align: left;
-  vertical-align: top; font-weight: normal; white-space: normal; max-width: none; color: inherit;
-  background: transparent; border-bottom: 1px solid $line; }
+& th, & td { border: 0; padding: 0.25em 0.55em; vertical-align: top; font-weight: normal;
+  white-space: normal; max-width: none; color: inherit; background: transparent;
+  border-bottom: 1px solid $line; }
 & thead th { font-weight: 600; border-bottom-width: 2px; }
 & tbody + tbody { border-top: 2px solid $line; }
-& [align=right] { text-align: right; }
-& [align=center] { text-align: center; }
 & table pre, & table code { margin: 0; padding: 0; border: 0; box-shadow: none;
   font-family: var(--pst-font-family-monospace, var(--jp-code-font-family, monospace));
   font-size: 0.95em; line-height: inherit; color: inherit; background: transparent; }
 & table pre { white-space: pre; overflow: visible; display: inline-block; }
 & table code { white-space: pre-wrap; }
-& table .array, & small { white-space: nowrap; }
-& table .array { white-space: pre; }
-& small { font-size: 0.85em;
+& small { white-space: nowrap; font-size: 0.85em;
   color: var(--pst-color-text-muted, var(--jp-ui-font-color2, inherit)); }
 & .keyword { color: var(--jp-mirror-editor-keyword-color, var(--pst-color-accent, inherit)); }
 & .number { color: var(--jp-mirror-editor-number-color, var(--pst-color-primary, inherit)); }
@@ -122,7 +118,7 @@ class Html(str):
     Examples
     --------
     >>> html_table(["loss"], [[Html("<b>mse</b>")]])  # doctest: +ELLIPSIS
-    '<table>...<td><b>mse</b></td>...
+    '<table ...><b>mse</b></td>...
     """
 
     __slots__ = ()
@@ -732,20 +728,20 @@ def html_table(headers, rows, classes="", caption=None, align=None, row_headers=
     Examples
     --------
     >>> print(html_table(["loss"], [["a < b"]]))
-    <table>
-    <thead><tr><th scope="col" align="left">loss</th></tr></thead>
+    <table style="table-layout: auto; margin-left: 0">
+    <thead><tr><th scope="col" align="left" style="text-align: left">loss</th></tr></thead>
     <tbody>
-    <tr><td>a &lt; b</td></tr>
+    <tr><td style="text-align: left">a &lt; b</td></tr>
     </tbody>
     </table>
     """
     align = _check_align(align, headers)
-    opening = f'<table class="{html.escape(classes)}">' if classes else "<table>"
-    lines = [opening]
+    named = f' class="{html.escape(classes)}"' if classes else ""
+    lines = [f'<table{named} style="table-layout: auto; margin-left: 0">']
     if caption is not None:
-        lines.append(f"<caption>{_html_cell(caption)}</caption>")
+        lines.append(f"<caption{_side('left')}>{_html_cell(caption)}</caption>")
     titles = [
-        f'<th scope="col" align="{side}">{_html_cell(header)}</th>'
+        f'<th scope="col"{_side(side, True)}>{_html_cell(header)}</th>'
         for header, side in zip(headers, align, strict=True)
     ]
     lines += [f"<thead><tr>{''.join(titles)}</tr></thead>", "<tbody>"]
@@ -774,7 +770,7 @@ def html_value(value, digits=6, rows=()):
     >>> html_value(0.25)
     '<code>0.25</code>'
     >>> html_value(np.array([0.5, 1.0]))
-    '<code class="array">[0.5  1.0]</code> <small>(2,) float64</small>'
+    '<code class="array" style="white-space: pre">[0.5  1.0]</code> <small>(2,) float64</small>'
     """
     items = _items_with_arrays(value)
     if items:
@@ -785,7 +781,8 @@ def html_value(value, digits=6, rows=()):
     muted = f" <small>{kind}</small>" if kind else ""
     if "\n" in text:
         return Html(f"<pre>{text}</pre>{muted}")
-    return Html(f'<code class="array">{text}</code>{muted}' if kind else f"<code>{text}</code>")
+    fixed = ' class="array" style="white-space: pre"' if kind else ""
+    return Html(f"<code{fixed}>{text}</code>{muted}")
 
 
 def html_code(code, bold=()):
@@ -842,8 +839,13 @@ def _html_cell(cell):
     return html.escape(cell) if isinstance(cell, str) else str(html_value(cell))
 
 
-def _side(side):
-    return "" if side == "left" else f' align="{side}"'
+def _side(side, is_header=False):
+    """Align a cell or a caption, by an attribute for GitHub, which strips styles, and by a style.
+
+    JupyterLab strips the style sheet of a notebook that it does not trust, and aligns cells to the right.
+    """
+    attribute = f' align="{side}"' if is_header or side != "left" else ""  # a header is centred unless told
+    return f'{attribute} style="text-align: {side}"'
 
 
 def _html_row(row, align, row_headers):
@@ -854,7 +856,7 @@ def _html_row(row, align, row_headers):
         if span > 1 and position == len(row) - 1:
             attributes += f' colspan="{span}"'
         elif row_headers and position == 0:
-            name, attributes = "th", f' scope="row" align="{side}"'  # centred unless told otherwise
+            name, attributes = "th", f' scope="row"{_side(side, True)}'
         cells.append(f"<{name}{attributes}>{_html_cell(cell)}</{name}>")
     return f"<tr>{''.join(cells)}</tr>"
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossbook.losses.margins import in_parts
 from lossbook.tools.doctor.clinic import ROWS
-from lossbook.tools.render import format_number, html_block, html_table
+from lossbook.tools.render import format_number, html_block, html_code, html_table
 
 __all__ = ["CHECKS", "Finding", "Report", "finds", "found", "places", "run_checks"]
 
@@ -81,13 +81,18 @@ class Finding:
         labels = {"number": self.effect, "paste": self.mend, "assert": self.guard, "read": self.link}
         return {label: text for label, text in labels.items() if text}
 
+    def _rows(self):
+        code = {"paste", "assert"}
+        lines = {"where": self.place, "what": self.says, **self._lines()}
+        return [[k, html_code(v) if k in code else v] for k, v in lines.items() if v]
+
     def __repr__(self):
         head = f"{self.severity}  {self.code}" + (f"  ({self.place})" if self.place else "")
         return "\n".join([head, f"  {self.says}", *(f"  {k:8}{v}" for k, v in self._lines().items())])
 
 
 class Report(Sequence):
-    """The findings of one call of ``check``: a sequence that prints, and displays as a table.
+    """The findings of one call of ``check``: a sequence that prints, and displays as one table for each.
 
     Attributes
     ----------
@@ -123,12 +128,7 @@ class Report(Sequence):
     def _repr_html_(self):
         if not self.findings:
             return html_block("<p>No finding.</p>")
-        rows = [
-            [one.severity, one.code, one.place, one.says, one.effect, one.mend, one.guard, one.link]
-            for one in self.findings
-        ]
-        headers = ["severity", "code", "where", "what", "number", "paste", "assert", "read"]
-        return html_block(html_table(headers, rows))
+        return html_block(*(html_table([one.severity, one.code], one._rows()) for one in self.findings))
 
 
 # --- the register -------------------------------------------------------------------------

@@ -151,10 +151,21 @@ def growing(log):
     )  # fmt: skip
 
 
+def _at_chance(loss, classes):
+    """Return the epochs at the end of a log, three at least, that stay at log K; else the whole log."""
+    if not classes or len(loss) < 4:
+        return loss
+    away = np.flatnonzero(np.abs(loss - math.log(classes)) > 0.005 * math.log(classes))
+    tail = loss[away[-1] + 1 :] if len(away) else loss
+    return tail if len(tail) >= 3 else loss
+
+
 @finds("stuck", stage="history")
 def stuck(log):
     loss = _finite(log)
-    if len(loss) < 3 or len(loss) < len(log.loss) or abs(loss[0]) < 1e-6:
+    if len(loss) == len(log.loss):
+        loss = _at_chance(loss, log.classes)
+    if len(loss) < 3 or len(_finite(log)) < len(log.loss) or abs(loss[0]) < 1e-6:
         return None
     if np.ptp(loss) > 0.01 * abs(loss.mean()) or abs(loss.mean()) < 0.02:
         return None
@@ -164,10 +175,12 @@ def stuck(log):
         (k for k in counts if abs(mean - math.log(k)) < 0.01 * math.log(k) and (k <= 20 or log.classes)), None
     )
     at = f", which is log {k}: the model knows no more than that there are {k} classes" if k else ""
+    span = f"{'the last ' * (len(loss) < len(log.loss))}{len(loss)}"
     return found(
-        f"The loss stays at {mean:.6g} for {len(loss)} epochs{at}.", "loss", given=mean,
+        f"The loss stays at {mean:.6g} for {span} epochs{at}.",
+        "loss", given=mean,
         mend="model.optimizer.learning_rate = 1e-3  # after check(model, x, y): the gradient may be dead",
-        guard="assert np.ptp(history.history['loss']) > 0.01 * np.mean(history.history['loss'])",
+        guard=f"assert np.ptp(history.history['loss'][-{len(loss)}:]) > {0.01 * abs(mean):.3g}",
     )  # fmt: skip
 
 

@@ -94,12 +94,13 @@ def check_model(model, x, y=None, sample_weight=None, class_weight=None, batch_s
         )
     from lossbook.tools.engines import keras
 
+    bad = _bad_input(x, keras)  # all of it: one NaN among a million rows ends training
     x = _cut(x, batch_size, keras)
     weight = None if sample_weight is None else _cut(sample_weight, batch_size, keras)
     if not model.built:
         model(x, training=False)  # its variables come to be, as they do in fit
     with unchanged(model), np.errstate(all="ignore"):
-        return Report(_findings(model, x, y, weight, class_weight, keras, batch_size))
+        return Report(_findings(model, x, y, weight, class_weight, keras, batch_size, bad))
 
 
 def _cut(structure, rows, keras):
@@ -114,7 +115,7 @@ def _cut(structure, rows, keras):
 
 LABELS = {
     "labels-start-at-1", "labels-out-of-range", "signs-for-01", "mixed-signs", "pixels",
-    "negative-counts", "zero-targets",
+    "negative-counts", "zero-targets", "not-finite",
 }  # fmt: skip
 """Findings on labels alone, for which all of them are looked at and not the first rows only."""
 
@@ -131,10 +132,9 @@ def _beyond_the_batch(case, output, labels, told):
     return [replace(_on_model(one, case, output), given=None, meant=None) for one in found]
 
 
-def _findings(model, x, everything, weight, class_weight, keras, rows):
+def _findings(model, x, everything, weight, class_weight, keras, rows, bad):
     y = _cut(everything, rows, keras)
     case = ModelCase(model, x, y, class_weight=class_weight, weight=weight)
-    bad = _bad_input(x, keras)
     findings = run_checks("model-frame", case)
     if bad:
         findings.append(bad)
@@ -236,7 +236,7 @@ def _crossentropy(y_true, y_pred):
 def _bad_input(x, keras):
     for place, array in enumerate(keras.tree.flatten(x)):
         array = as_array(array)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and array.size and not np.isfinite([array.min(), array.max()]).all():
             (finding,) = run_checks("input", _Input(array, place))
             return finding
     return None
@@ -258,6 +258,50 @@ def input_not_finite(case):
     )  # fmt: skip
 
 
+@finds("not-finite", stage="model")
+def answers_not_finite(case):
+    """Answers that are NaN or infinite though the batch is finite: weights that are lost, or an overflow."""
+    from lossbook.tools.engines import keras
+
+    output = next((o for o in case.outputs if not np.isfinite(o.pred).all()), None)
+    if output is None or _bad_input(case.x, keras):
+        return None
+    lost = [v.path for v in case.model.variables if not np.isfinite(np.asarray(v, dtype=np.float32)).all()]
+    if lost:
+        return found(
+            f"{len(lost)} of {len(case.model.variables)} variables hold NaN or infinity, {lost[0]} among "
+            "them: the model was trained past a NaN, and no data or rate brings it back. Build it anew, and "
+            "mend what happened before.",
+            "the weights",
+            mend="loss = model.loss; model = keras.models.clone_model(model); model.compile('adam', loss)",
+            guard="assert all(np.isfinite(w).all() for w in model.get_weights())",
+        )  # fmt: skip
+    layer = _first_overflow(case, keras)
+    return found(
+        "Inputs and weights are finite, and predictions are not: "
+        + (f"{layer.name} is the first layer whose output ({layer.compute_dtype}) overflows, or " if layer
+           else "a layer overflows, or ")
+        + "takes a root, a logarithm or a quotient that has no value. float32 ends at 3.4e38, which exp "
+        "passes at 88.8, and float16 at 65504.",
+        case.where(output), ~np.isfinite(output.pred),
+        mend="x = (x - np.mean(x, axis=0)) / (np.std(x, axis=0) + 1e-7)",
+        guard="assert np.isfinite(np.asarray(model(x))).all()",
+    )  # fmt: skip
+
+
+def _first_overflow(case, keras):
+    """Return the first layer whose output is not finite; None where layers cannot be looked into."""
+    try:
+        values = case.x
+        for layer in case.model.layers if isinstance(case.model, keras.Sequential) else ():
+            values = layer(values, training=False)
+            if not np.isfinite(np.asarray(values, dtype=np.float64)).all():
+                return layer
+    except Exception:  # structures, layers with a mask: then no layer is named
+        pass
+    return None
+
+
 # --- the checks of arrays, said of a model ------------------------------------------------
 
 ON_MODELS = {
@@ -268,6 +312,8 @@ ON_MODELS = {
     "broadcast": "y = np.broadcast_to(np.reshape(y, [len(y)] + [1] * (len(model(x).shape) - 1)), "
     "model(x).shape)"
     "  # or let the model give one answer for each sample",
+    "zero-targets": "keep = (np.abs(np.reshape(y, (len(y), -1))) > 1e-6).all(axis=-1); x, y = x[keep], "
+    "y[keep]  # or use MAE",
     "zero-vector": "keep = np.abs(y).max(axis=-1) >= 1e-7; x, y = x[keep], y[keep]",
     "not-unit": "model = keras.Sequential([model, keras.layers.UnitNormalization()]); "
     "model.compile('adam', keras.losses.Circle())",
@@ -304,7 +350,11 @@ def _of_arrays(case, output, weight, told):
         silent |= {"probabilities-as-logits", "squashed-twice"}  # the graph tells better than numbers
         if output.ending.activation in ("softmax", "sigmoid") and output.ending.direct:
             silent |= {"dead-clipped"}  # Keras finds the logits
-    return [_on_model(one, case, output) for one in check_case(lined) if one.code not in silent]
+    return [
+        _on_model(one, case, output)
+        for one in check_case(lined)
+        if one.code not in silent or one.code == "not-finite" and one.where == "y_true"
+    ]
 
 
 def _on_model(finding, case, output):
@@ -484,18 +534,54 @@ def class_weight(case):
     )  # fmt: skip
 
 
+@finds("broadcast", stage="model")
+def broadcast_by_own_loss(case):
+    """A Loss subclass gets labels of shape (N,) as they are: Keras 3 aligns ranks for functions alone."""
+    from lossbook.tools.engines import keras
+
+    for output, raw in zip(case.outputs, [one for one in case.losses if one is not None], strict=True):
+        shapes = output.y.shape, output.pred.shape
+        column = output.pred.shape == (*output.y.shape, 1) or output.y.shape == (*output.pred.shape, 1)
+        own = output.loss.origin == "own" and isinstance(raw, keras.losses.Loss)
+        if not own or not column or len(output.y) < 2:
+            continue
+        try:
+            given, meant = (
+                float(np.mean(np.asarray(raw.call(keras.ops.convert_to_tensor(y, "float32"), output.pred))))
+                for y in (output.y, output.y.reshape(output.pred.shape))
+            )
+        except Exception:  # it wants one of the two alone
+            continue
+        if np.isclose(given, meant):
+            continue
+        return found(
+            f"y {shapes[0]} against predictions {shapes[1]}: {type(raw).__name__}.call gets them as they "
+            "are, and compares every label with every prediction. compile aligns them for functions, not for "
+            "a Loss class of one's own.",
+            "y and predictions", given=given, meant=meant,
+            mend="y = np.reshape(y, model(x).shape)", guard="assert np.shape(y) == tuple(model(x).shape)",
+        )  # fmt: skip
+    return None
+
+
 # --- the last activation --------------------------------------------------------------------
 
 
 @finds("softmax-one-unit", stage="model")
 def softmax_one_unit(case):
     one = case.first(
-        lambda o: o.pred.shape[-1:] == (1,) and (o.ending.activation == "softmax" or (o.pred == 1).all())
+        lambda o: (
+            o.pred.shape[-1:] == (1,)
+            and (o.ending.activation == "softmax" or o.ending.activation == "" and (o.pred == 1).all())
+        )
     )
     if one is None:
         return None
+    learns = any(size and size > 0 for _, size in case.seen.slopes)
     return found(
-        "A softmax over one unit is always 1: the model cannot say anything else, and no gradient passes.",
+        "A softmax over one unit is always 1: the model cannot say anything else"
+        + (". The loss may fall all the same, because Keras trains on the logits that it remembers: "
+           "accuracy does not move." if learns else ", and no gradient passes."),
         case.where(one), given=one.value,
         mend=LAST + "sigmoid",
         guard="assert np.ptp(np.asarray(model(x))) > 1e-6",
@@ -766,8 +852,8 @@ def _without_what_follows(model, path):
 
 
 def _dead(case):
-    kernels = _kernels(case)
-    largest = max((size for _, size in case.seen.slopes), default=0)
+    kernels, slopes = _kernels(case), case.seen.slopes
+    largest = max((size for _, size in slopes), default=0)
     dead = [v for v, size in kernels if not size > 1e-12 * max(largest, 1e-12)]
     total = sum(case.seen.values)
     if not dead or not np.isfinite(total) or abs(total) < 1e-6:
@@ -777,20 +863,25 @@ def _dead(case):
         return None  # an output that starts at zero weights learns, and the rest follows
     last = dead[-1].path.rpartition("/")[0] or dead[-1].path
     follows = alive[0].path.rpartition("/")[0] if alive else "the loss"
+    biases = [s for v, s in slopes if v.path.rpartition("/")[0] == last and v is not dead[-1]]
+    where = f"it dies between {last} and {follows}"
+    if any(size and size > 1e-12 * largest for size in biases):
+        where = f"it reaches {last}, whose inputs are all 0"
     return found(
-        f"The gradient is 0 at {len(dead)} of {len(kernels)} weights: it dies between {last} and {follows}. "
+        f"The gradient is 0 at {len(dead)} of {len(kernels)} weights: {where}. "
         "A saturated or "
         "clipped activation, dead ReLU units or weights that are all 0 let nothing through.",
         last,
         given=total,
-        mend=_revived(case.model, dead),
+        mend=_revived(case, dead),
         guard="assert 'dead-gradient' not in lossbook.check(model, x, y).codes",
         code="dead-gradient",
     )
 
 
-def _revived(model, dead):
+def _revived(case, dead):
     """Write the line that lets a gradient through, by what stops it."""
+    model = case.model
     if not any(np.any(np.asarray(v)) for v in dead):
         return (
             "[v.assign(keras.initializers.GlorotUniform()(v.shape)) for v in model.trainable_variables "
@@ -800,6 +891,8 @@ def _revived(model, dead):
         layer for layer in model.layers
         if getattr(getattr(layer, "activation", None), "__name__", "linear") not in ("linear", "softmax")
     ]  # fmt: skip
+    if len(bent) > 1 and case.outputs[0].ending.activation == "sigmoid" and case.outputs[0].ending.direct:
+        bent = bent[:-1]  # Keras goes round the last sigmoid: it is not what stops the gradient
     if not bent:
         return _without_what_follows(model, dead[-1].path)
     kind = "leaky_relu" if bent[-1].activation.__name__ == "relu" else "linear"

@@ -309,6 +309,8 @@ def _stray_classes(case, labels, outside, guard):
     stray = np.unique(labels[outside][:10_000])
     says = f"Class numbers {', '.join(f'{one:g}' for one in stray[:4])} lie outside 0 … {case.classes - 1}."
     value = int(stray[0])
+    if value == case.classes and case.true_is_whole and len(np.unique(labels)) == value + len(stray):
+        says += f" There are {value + len(stray)} classes: the last layer wants as many units."
     if len(stray) == 1 and case.name == "sparse_categorical_crossentropy" and (value < 0 or value >= 200):
         meant = case.number(ignore_class=value)
         mend = f"loss = {keras_loss(case, ignore_class=value)}  # if {value} marks padding or void"
@@ -359,6 +361,9 @@ def _as_unit(case, low, high):
     if low >= 0 and 200 < high <= 255:
         says = "They are pixels of 8 bits, and count up to 255 times."
         return "pixels", true / 255, "y_true = np.asarray(y_true) / 255", says
+    if case.name in BINARY and low >= 0 and true.ndim > 1 and true.shape[-1] > 1:
+        says = "They look like pixels or counts: the loss has no lower bound there, and falls below 0."
+        return "labels-out-of-range", true / high, f"y_true = np.asarray(y_true) / {high:.6g}", says
     clipped = np.clip(true, 0, 1)
     if case.true_is_whole and low >= 0 and case.name in OVERLAP:
         says = "They are class numbers: a mask has 0 and 1, and a channel for each class."
@@ -809,7 +814,7 @@ def focal_mean(case):
         "gradient are tiny. The paper divides by the positives.",
         "y_true", given=given, meant=None if given is None else given * case.y_true.size / positives,
         mend=f"inner = {keras_loss(case)}; loss = lambda y_true, y_pred: "
-        "inner(y_true, y_pred) * keras.ops.size(y_true) / keras.ops.sum(y_true)",
+        "inner(y_true, y_pred) / keras.ops.mean(y_true)",
         guard="assert not isinstance(loss, (str, keras.losses.BinaryFocalCrossentropy))",
     )  # fmt: skip
 

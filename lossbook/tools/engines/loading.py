@@ -10,6 +10,8 @@ imported it before, it is handed back as it is):
   set them.
 - TensorFlow sees the CPU alone, unless you have set ``CUDA_VISIBLE_DEVICES``. Other
   packages keep their GPU.
+- TensorFlow's Python logger speaks of errors alone: its advice on retracing, which many small
+  models in one notebook call forth, would stand in their outputs.
 - What the import writes to the error stream is held back, and shown if the import fails.
 """
 
@@ -55,9 +57,8 @@ def load(package):
             _prepare_environment()
         with _held_back():
             module = _import(package)
-            if first_time and "tensorflow" in sys.modules and "CUDA_VISIBLE_DEVICES" not in os.environ:
-                with contextlib.suppress(RuntimeError):  # devices are fixed already: leave them
-                    sys.modules["tensorflow"].config.set_visible_devices([], "GPU")
+            if first_time and "tensorflow" in sys.modules:
+                _settle(sys.modules["tensorflow"])
         return module
 
 
@@ -103,6 +104,13 @@ def _prepare_environment():
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = onednn
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def _settle(tensorflow):
+    tensorflow.get_logger().setLevel(logging.ERROR)
+    if "CUDA_VISIBLE_DEVICES" not in os.environ:
+        with contextlib.suppress(RuntimeError):  # devices are fixed already: leave them
+            tensorflow.config.set_visible_devices([], "GPU")
 
 
 @contextlib.contextmanager
