@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from lossbook import blocks
-from lossbook.arrays import align_ranks, as_array, as_float, as_whole, is_float
+from lossbook.arrays import align_ranks, as_array, as_float, as_whole, float_type
 from lossbook.compiled import machine
 from lossbook.compiled.loops import NARROW, STRIP, TILE, Rows, Tiles
 from lossbook.compiled.steps import LOCK, Trace
@@ -153,11 +153,8 @@ def kernels_for(loss):
 
 def called(kernel, labels, table, *others):
     """Call a kernel on arrays of its types, laid out in rows."""
-    if not (
-        table.flags.c_contiguous and labels.flags.c_contiguous and labels.dtype in (table.dtype, np.int64)
-    ):
-        table = np.ascontiguousarray(table)
-        labels = np.ascontiguousarray(labels, np.int64 if labels.ndim == 1 else table.dtype)
+    kind = np.int64 if labels.ndim == 1 else table.dtype
+    table, labels = np.ascontiguousarray(table), np.ascontiguousarray(labels, kind)
     return kernel.call(labels, table, *others, *kernel.numbers)
 
 
@@ -379,6 +376,5 @@ def in_type(loss, y_pred, value, slopes):
     value = value if loss.dtype is None else value.astype(loss.dtype, copy=False)
     if slopes is None:
         return value, None
-    wanted = as_array("y_pred", y_pred).dtype if loss.dtype is None else loss.dtype
-    wanted = wanted.newbyteorder("=") if is_float(wanted) else np.dtype("f8")
+    wanted = loss.dtype or float_type(y_pred)
     return value, slopes.astype(wanted, copy=False).reshape(np.shape(y_pred))
