@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from importlib.util import find_spec
 
 import mpmath
 import numpy as np
@@ -20,13 +21,12 @@ from random_cases import KINDS, Case, random_cases, some, spread, values_shape
 import lossbook
 from lossbook import CATALOGUE, blocks, fast
 
-try:
+HERE = find_spec("numba") is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+if HERE:
     from lossbook.compiled import machine, road
     from lossbook.compiled.elementary import functions_of
-except ImportError:  # without Numba, or where it is told not to compile
-    road = None
 
-needs_numba = pytest.mark.skipif(road is None, reason="Numba is not installed, or told not to compile")
+needs_numba = pytest.mark.skipif(not HERE, reason="Numba is not installed, or told not to compile")
 ULPS = 6  # of the largest number: a sum in another order, other elementary functions
 BY_PLAIN_LINES = {"ctc"}  # a scan along the frames
 SIGNED = {"cosine_similarity": 1.0, "poisson": 5.0}
@@ -570,8 +570,11 @@ print(json.dumps([value, [str(one.message) for one in heard], refused]))
 
 @pytest.mark.parametrize("how", ["absent", "disabled"])
 def test_without_numba_fast_says_what_to_install_and_goes_on(how, tmp_path):
-    code = WITHOUT if how == "absent" else WITHOUT.replace('sys.modules["numba"] = None', "")
-    value, heard, refused = answer_of(run(code, tmp_path, NUMBA_DISABLE_JIT="1"))
+    if how == "absent":
+        process = run(WITHOUT, tmp_path)
+    else:
+        process = run(WITHOUT.replace('sys.modules["numba"] = None', ""), tmp_path, NUMBA_DISABLE_JIT="1")
+    value, heard, refused = answer_of(process)
     assert value == 1.3125
     assert len(heard) == 1 and "pip install 'lossbook[fast]'" in heard[0] and heard[0] == refused
 

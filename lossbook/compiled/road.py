@@ -9,11 +9,10 @@ import functools
 import math
 from collections import namedtuple
 
-import numba
 import numpy as np
 
 from lossbook import blocks
-from lossbook.arrays import align_ranks, as_array, as_float, as_whole, float_type
+from lossbook.arrays import align_ranks, as_array, as_float, as_integers, float_type
 from lossbook.compiled import machine
 from lossbook.compiled.loops import NARROW, STRIP, TILE, Rows, Tiles
 from lossbook.compiled.steps import LOCK, Trace
@@ -21,9 +20,6 @@ from lossbook.reductions import add_up, weights_and_divisor
 from lossbook.registry import CATALOGUE
 
 __all__ = ["Kernels", "evaluate", "kernels_of"]
-
-if numba.config.DISABLE_JIT:  # then its functions are Python, and LLVM's own cannot be called
-    raise ImportError("NUMBA_DISABLE_JIT is set")
 
 PART = 2**17
 """Work in a part of a batch, in entries of a loss without expensive functions: the same for any number of threads."""
@@ -294,7 +290,9 @@ def by_all_means(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradie
         rows = loss.rows_that_count(y_true, given, sample_weight, mask, {})
     labels, table = (labels, front) if rows is None else (rows.labels, rows.predictions)
     if kernels.numbered:
-        labels = labels.reshape(-1) if labels.dtype.kind in "iu" else as_whole("y_true", labels.reshape(-1))
+        labels = (
+            labels.reshape(-1) if labels.dtype.kind in "iu" else as_integers("y_true", labels.reshape(-1))
+        )
     table = (
         table.reshape(math.prod(table.shape[: table.ndim - len(axes)]), -1)
         if rows is None
@@ -340,7 +338,7 @@ def axes_of(axis, ndim):
 def in_pairs(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradient):
     """Evaluate a loss of pairs, in bands of their products, which NumPy makes, and takes back for the slopes."""
     given = loss.cast(y_true, y_pred)[1]
-    points, labels = as_float("y_pred", given), as_whole("y_true", y_true)
+    points, labels = as_float("y_pred", given), as_integers("y_true", y_true)
     size, dtype = len(points), points.dtype
     if points.ndim != 2 or labels.shape not in ((size,), (size, 1)) or dtype not in ONE or not points.size:
         return None
