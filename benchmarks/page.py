@@ -75,9 +75,11 @@ def ratios(results, ours="lossbook"):
     for cell in results["cells"]:
         for key, theirs in cell["seconds"].items():
             if ours in cell["seconds"] and key not in own:
-                halves = [b / a for a, b in zip(*(cell["halves"][one] for one in (ours, key)), strict=True)]
-                even = min(halves) < NOISE and max(halves) > 1 / NOISE
-                rows.append({**cell, "peer": key, "ratio": theirs / cell["seconds"][ours], "even": even})
+                ratio = theirs / cell["seconds"][ours]
+                pair = [cell.get("halves", cell["seconds"])[one] for one in (ours, key)]
+                halves = [b / a for a, b in zip(*pair, strict=True)] if "halves" in cell else [ratio]
+                even = "halves" in cell and min(halves) < NOISE and max(halves) > 1 / NOISE
+                rows.append({**cell, "peer": key, "ratio": ratio, "even": even})
     return rows
 
 
@@ -113,7 +115,7 @@ def peer_table(results):
         "there",
     ]
     lines = []
-    for ours, title in (("lossbook", "plain"), ("fast", "compiled")):
+    for ours, title in (("lossbook", "plain"), ("fast", "fast")):
         for key, rows in by_peer(ratios(results, ours)).items():
             worst, middle = min(rows, key=lambda row: row["ratio"]), median(row["ratio"] for row in rows)
             counts = [str(count) for count in ahead(rows)]
@@ -130,7 +132,7 @@ def loss_table(results, ours="fast"):
         if row["ratio"] < worst.get(row["loss"], {"ratio": math.inf})["ratio"]:
             worst[row["loss"]] = row
     found = sorted(worst.values(), key=lambda row: row["ratio"])[:FEW]
-    head = ["loss", "type", "plain", "compiled", "fastest peer", "its time", "ratio"]
+    head = ["loss", "type", "plain", "fast", "fastest peer", "its time", "ratio"]
     return head, [
         [
             words(row["loss"]),
@@ -149,19 +151,17 @@ def loss_table(results, ours="fast"):
 
 def page(results):
     """Return the book's page."""
-    about = results["machine"]
+    about, loop = results["machine"], results.get("loop")
     lead, even, behind = ahead(ratios(results, "fast"))
     missing = [one["title"] for one in results["peers"].values() if one["missing"]]
     versions = {name: v for one in results["peers"].values() for name, v in one.get("versions", {}).items()}
     counted = f"{len({cell['loss'] for cell in results['cells']})} losses and settings"
-    sizes = " or ".join(
-        f"{'×'.join(map(str, size))} numbers ({name})" for name, size in results["sizes"].items()
-    )
+    sizes = " or ".join(f"{'×'.join(map(str, size))} ({name})" for name, size in results["sizes"].items())
     return f"""# How fast the losses are
 
-lossbook is plain NumPy, one step a line. With Numba (`pip install 'lossbook[fast]'`) `lossbook.fast()`
-compiles the very same lines. We timed both beside other ways to compute the same {counted}: the value alone, and value
-and gradient together ("both"), of {sizes}, in float32 and in float64. CTC takes frames and Circle pairs,
+lossbook is plain NumPy, one step a line. We timed it as it comes and with `lossbook.fast()`, beside other
+ways to compute the same {counted}: the value alone, and value and gradient together
+("both"), of {sizes} numbers, in float32 and in float64. CTC takes frames and Circle pairs,
 about as many.
 
 In each round every contestant runs for some milliseconds, in turn. A *ratio* is the peer's {results["timed"]}
@@ -171,30 +171,16 @@ Contestants whose number differs from lossbook's by more than 0.2 % are left out
 
 {markdown_table(*peer_table(results))}
 
-![For each loss and size an open mark, plain, and a full one, compiled, against the ratio.](speed.png)
+![For each loss and size an open mark, plain, and a full one, fast, against the ratio.](speed.png)
 
 *The ratio of lossbook's time to that of the fastest peer, value and gradient together in float32: plain lines
-(open) and compiled (full). Left of the line at 1 lossbook is slower.*
+(open) and `lossbook.fast()` (full). Left of the line at 1 lossbook is slower.*
 
-## How a plain line becomes a loop
+{FROM_LINE_TO_LOOP.format(loop=loop) if loop else ""}## Where lossbook is slower
 
-NumPy computes one step for all numbers before it goes on to the next, so that each step of a formula reads
-and writes the whole batch. A compiled peer makes one pass. lossbook's fast mode does, too, and its lines stay as
-they are: the function of the loss is called once with stand-ins for its arrays, which note each step; the
-steps become the body of a loop; and Numba compiles the loop. For Huber, value and slope in one pass:
-
-```python
-{results["loop"]}
-```
-
-`lossbook.fast.loops(lossbook.Huber())` shows all of it.
-
-## Where lossbook is slower
-
-Compiled, it is ahead in {lead} of {lead + even + behind} comparisons, even in {even} and behind in {behind}.
-It loses where a peer computes fewer expensive functions for each number, by a formula that is less exact near
-the ends, and where the plain lines still run, as those of CTC do. Compared with the fastest peer, value and
-gradient together at the large size, these are the losses that are furthest behind or least ahead:
+With `lossbook.fast()` it is ahead in {lead} of {lead + even + behind} comparisons, even in {even} and behind
+in {behind}. Compared with the fastest peer, value and gradient together at the large size, these losses
+are furthest behind or least ahead:
 
 {markdown_table(*loss_table(results))}
 
@@ -208,15 +194,33 @@ The run took {results["minutes"]:.0f} minutes. Not installed there: {", ".join(m
 """
 
 
+FROM_LINE_TO_LOOP = """## How a plain line becomes a loop
+
+NumPy computes one step for all numbers before it goes on to the next, so that each step of a formula reads
+and writes the whole batch. A compiled peer makes one pass. With Numba (`pip install 'lossbook[fast]'`) the
+fast mode does, too, and lossbook's lines stay as they are: the function of the loss is called once with
+stand-ins for its arrays, which note each step; the steps become the body of a loop; and Numba compiles the
+loop. For Huber, value and slope in one pass:
+
+```python
+{loop}
+```
+
+`lossbook.fast.loops(lossbook.Huber())` shows all of it. It loses where a peer computes fewer expensive
+functions for each number, and where the plain lines still run, as those of CTC do.
+
+"""
+
+
 def draw(results, path):
     """Draw, for each size, a row for each loss: the ratio to the fastest peer, plain and compiled."""
     from matplotlib.figure import Figure
 
     losses = list(dict.fromkeys(cell["loss"] for cell in results["cells"]))
     figure = Figure(figsize=(9, 0.25 * len(losses) + 1.2), layout="constrained")
-    panels = figure.subplots(1, len(results["sizes"]), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(results["sizes"]), sharex=True, sharey=True, squeeze=False)[0]
     for axes, size in zip(panels, results["sizes"], strict=True):
-        for ours, face, title in (("lossbook", "none", "plain"), ("fast", "C0", "compiled")):
+        for ours, face, title in (("lossbook", "none", "plain"), ("fast", "C0", "fast")):
             least = {}
             for row in ratios(results, ours):
                 if (row["size"], row["mode"], row["dtype"]) == (size, "both", "float32"):
@@ -227,7 +231,7 @@ def draw(results, path):
         axes.set(xscale="log", xlabel="fastest peer's time / lossbook's", title=size)
         axes.grid(axis="y", lw=0.3)
     panels[0].set_yticks(range(len(losses), 0, -1), [words(loss) for loss in losses], fontsize=8)
-    panels[0].legend(loc="lower left", fontsize=8)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=8)
     figure.savefig(path, dpi=120, metadata={"Software": None})
 
 

@@ -23,7 +23,7 @@ FUSED = {**INLINE, "fastmath": {"contract"}}  # a * b + c may be rounded once
 FLOAT32 = SimpleNamespace(
     real=np.float32, whole=np.int32, mantissa=23, bias=127, tiny=np.finfo("f4").tiny,
     least=-104.0, most=89.0, ln2=(0.693359375, -2.12194440e-4),
-    exp=(1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1),
+    exp=(1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.50000001201),
     half=0x3F3504F3, log_ln2=(6.9313812256e-01, 9.0580006145e-06),
     log=(0.24279078841, 0.28498786688, 0.40000972152, 0.66666662693),
     tanh=(-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1),
@@ -35,8 +35,9 @@ FLOAT64 = SimpleNamespace(
     exp=(1 / 6227020800, 1 / 479001600, 1 / 39916800, 1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5040, 1 / 720,
          1 / 120, 1 / 24, 1 / 6, 1 / 2),
     half=0x3FE6A09E667F3BCD, log_ln2=(6.93147180369123816490e-01, 1.90821492927058770002e-10),
-    log=(1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01, 2.222219843214978396e-01,
-         2.857142874366239149e-01, 3.999999999940941908e-01, 6.666666666666735130e-01),
+    log=(1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01,
+         2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01,
+         6.666666666666735130e-01),
     tanh=(-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3),
     tanh_below=(1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3), flat=20.0,
 )  # fmt: skip
@@ -138,7 +139,7 @@ def _simple(kind):
 
 
 def _exponentials(kind):
-    """x is n log 2 + r: the bits of 2 to the n, in two factors since n may lie beyond their range, times a series."""
+    """x is n log 2 + r: a series in r, times 2 to the n, in two factors since n may lie beyond the bits."""
     real, whole, bias, mantissa = kind.real, kind.whole, kind.whole(kind.bias), kind.whole(kind.mantissa)
     turns, high, low = real(1 / np.log(2.0)), *map(real, kind.ln2)
     least, most, zero, one = real(kind.least), real(kind.most), real(0.0), real(1.0)

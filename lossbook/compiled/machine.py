@@ -29,8 +29,9 @@ from lossbook.compiled.elementary import functions_of
 kind = np.{dtype}
 tiny = np.finfo(kind).tiny
 globals().update(functions_of(kind))
-row, table, numbers = [types.Array(types.{dtype}, ndim, "C") for ndim in (1, 2)] + [types.Array(types.int64, 1, "C")]
-given = [{labels}, table, row, table, row, types.int64, types.boolean, types.float64, types.int64, types.int64]
+real, whole = types.{dtype}, types.int64
+row, table, numbers = types.Array(real, 1, "C"), types.Array(real, 2, "C"), types.Array(whole, 1, "C")
+given = [{labels}, table, row, table, row, whole, types.boolean, types.float64, whole, whole]
 found = types.Tuple([types.float64] + [types.boolean] * {guards})
 
 

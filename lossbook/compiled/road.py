@@ -22,7 +22,7 @@ from lossbook.registry import CATALOGUE
 __all__ = ["Kernels", "evaluate", "kernels_of"]
 
 PART = 2**17
-"""Work in a part of a batch, in entries of a loss without expensive functions: the same for any number of threads."""
+"""Work in a part of a batch, in entries of a simple loss: the same for any number of threads."""
 BAND = 2**20
 """Pairs of samples in a band."""
 LARGE = 1e38
@@ -56,7 +56,7 @@ class Kernels:
             self.is_traced = False
 
     def kernel(self, *key):
-        """Return the kernel for a type, a layout, with or without slope, and answers; None where there is none."""
+        """Return the kernel for a type, layout, slope or none, and answers; None where there is none."""
         if key not in self.ready:
             with LOCK:
                 try:
@@ -155,7 +155,7 @@ def called(kernel, labels, table, *others):
 
 
 def shared(work, places):
-    """Do the work at all places, shared with the threads of :class:`lossbook.fast`; return what comes of it."""
+    """Do the work at all places, shared with the threads of the fast mode; return what comes of it."""
     settings, found, todo = blocks._settings, {}, iter(places)
 
     def run():
@@ -336,7 +336,7 @@ def axes_of(axis, ndim):
 
 
 def in_pairs(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradient):
-    """Evaluate a loss of pairs, in bands of their products, which NumPy makes, and takes back for the slopes."""
+    """Evaluate a loss of pairs in bands of their products, which NumPy makes and, for slopes, takes back."""
     given = loss.cast(y_true, y_pred)[1]
     points, labels = as_float("y_pred", given), as_integers("y_true", y_true)
     size, dtype = len(points), points.dtype

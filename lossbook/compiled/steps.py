@@ -243,7 +243,7 @@ for _op in ("sum", "max", "min", "any", "all"):
     setattr(Array, _op, _reduction(_op))
 for _name, _op in {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}.items():
     setattr(Array, f"__{_name}__", noting(_op))
-    setattr(Array, f"__r{_name}__", lambda self, other, noted=noting(_op): noted(other, self))
+    setattr(Array, f"__r{_name}__", lambda self, other, op=_op: noting(op)(other, self))
 for _name, _op in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}.items():
     setattr(Array, f"__{_name}__", noting(_op, "b"))
 Array.__neg__, Array.__invert__ = noting("negative"), noting("not", "b", step_of)
@@ -251,7 +251,7 @@ Array.__and__, Array.__or__ = _logic("&", False), _logic("|", True)
 
 
 class Whole:
-    """The largest, the least or the sum of a whole batch, or whether any or all are so: it can only be asked."""
+    """The largest, least or sum of a whole batch, or whether any or all are so: it can only be asked."""
 
     def __init__(self, op, array):
         self.op, self.array = op, array
@@ -355,8 +355,8 @@ def places(count):
 
 
 NUMPY = SimpleNamespace(
-    inf=np.inf, float64=np.float64, errstate=np.errstate, ndim=np.ndim, ndarray=np.ndarray, generic=np.generic,
-    bool_=np.bool_, where=where, isnan=isnan, arange=places, isinf=noting("isinf", "b"), isfinite=noting("isfinite", "b"),
+    inf=np.inf, errstate=np.errstate, ndim=np.ndim, ndarray=np.ndarray, generic=np.generic, bool_=np.bool_,
+    where=where, arange=places, isnan=isnan, isinf=noting("isinf", "b"), isfinite=noting("isfinite", "b"),
     **{name: noting(name) for name in ("abs", "sqrt", "sign", "maximum", "minimum", *DEAR[:-1])},
     add=SimpleNamespace(reduce=lambda numbers, axis=None, *_: numbers.sum(axis)),
     clip=lambda numbers, low, high: note("minimum", note("maximum", numbers, low), high),
