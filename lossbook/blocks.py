@@ -173,7 +173,9 @@ def compiled_road():
 def _road(needed):
     try:
         from lossbook.compiled.road import evaluate  # loads Numba
-    except ImportError:
+    except ModuleNotFoundError as problem:
+        if problem.name.partition(".")[0] not in ("numba", "llvmlite", "platformdirs"):
+            raise
         lacking = (
             "Received fast() where Numba is not installed, or told not to compile; expected it for compiled "
             "loops, without which large batches go to threads alone. Install it with: "

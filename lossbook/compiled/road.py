@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from lossbook import blocks
-from lossbook.arrays import align_ranks, as_array, as_float, as_whole, is_float
+from lossbook.arrays import align_ranks, as_array, as_float, as_integers, is_float
 from lossbook.compiled import machine
 from lossbook.compiled.loops import NARROW, STRIP, TILE, Rows, Tiles
 from lossbook.compiled.steps import LOCK, Trace
@@ -291,7 +291,7 @@ def by_all_means(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradie
         rows = loss.rows_that_count(y_true, given, sample_weight, mask, {})
     labels, table = (labels, front) if rows is None else (rows.labels, rows.predictions)
     if kernels.numbered:
-        labels = labels.reshape(-1) if labels.dtype.kind in "iu" else as_whole("y_true", labels.reshape(-1))
+        labels = labels.reshape(-1) if labels.dtype.kind in "iu" else as_integers("y_true", labels.reshape(-1))
     table = (
         table.reshape(math.prod(table.shape[: table.ndim - len(axes)]), -1)
         if rows is None
@@ -337,7 +337,7 @@ def axes_of(axis, ndim):
 def in_pairs(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradient):
     """Evaluate a loss of pairs, in bands of their products, which NumPy makes, and takes back for the slopes."""
     given = loss.cast(y_true, y_pred)[1]
-    points, labels = as_float("y_pred", given), as_whole("y_true", y_true)
+    points, labels = as_float("y_pred", given), as_integers("y_true", y_true)
     size, dtype = len(points), points.dtype
     if points.ndim != 2 or labels.shape not in ((size,), (size, 1)) or dtype not in ONE or not points.size:
         return None
