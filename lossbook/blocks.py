@@ -25,6 +25,7 @@ import math
 import os
 import warnings
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any, Self
 
 import numpy as np
@@ -171,11 +172,7 @@ def compiled_road():
 
 
 def _road(needed):
-    try:
-        from lossbook.compiled.road import evaluate  # loads Numba
-    except ModuleNotFoundError as problem:
-        if problem.name.partition(".")[0] not in ("numba", "llvmlite", "platformdirs"):
-            raise
+    if find_spec("numba") is None or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         lacking = (
             "Received fast() where Numba is not installed, or told not to compile; expected it for compiled "
             "loops, without which large batches go to threads alone. Install it with: "
@@ -185,6 +182,8 @@ def _road(needed):
             raise ImportError(lacking) from None
         warnings.warn(lacking, stacklevel=3)
         return None
+    from lossbook.compiled.road import evaluate  # loads Numba
+
     return evaluate
 
 

@@ -9,11 +9,10 @@ import functools
 import math
 from collections import namedtuple
 
-import numba
 import numpy as np
 
 from lossbook import blocks
-from lossbook.arrays import align_ranks, as_array, as_float, as_integers, is_float
+from lossbook.arrays import align_ranks, as_array, as_float, as_integers, float_type
 from lossbook.compiled import machine
 from lossbook.compiled.loops import NARROW, STRIP, TILE, Rows, Tiles
 from lossbook.compiled.steps import LOCK, Trace
@@ -22,13 +21,12 @@ from lossbook.registry import CATALOGUE
 
 __all__ = ["Kernels", "evaluate", "kernels_of"]
 
-if numba.config.DISABLE_JIT:  # then its functions are Python, and LLVM's own cannot be called
-    raise ImportError("NUMBA_DISABLE_JIT is set")
-
 PART = 2**17
 """Work in a part of a batch, in entries of a loss without expensive functions: the same for any number of threads."""
 BAND = 2**20
 """Pairs of samples in a band."""
+LARGE = 1e38
+"""Sums beyond it, infinite and undefined ones are left to the plain lines."""
 MOST = 6
 """How many traces of a loss are tried on one batch, each with other answers to its questions."""
 
@@ -112,7 +110,7 @@ class Kernels:
                 total, *found = self._in_parts(kernel, given, every, keep, scale, count, top)
             if found == kernel.found:
                 self.answers[with_slope] = answers
-                return total if math.isfinite(total) else None
+                return total if abs(total) < LARGE else None
             wrong = [ours == theirs for ours, theirs in zip(found, kernel.found, strict=True)].index(False)
             answers = (*kernel.found[:wrong], found[wrong])
         return None
@@ -151,11 +149,8 @@ def kernels_for(loss):
 
 def called(kernel, labels, table, *others):
     """Call a kernel on arrays of its types, laid out in rows."""
-    if not (
-        table.flags.c_contiguous and labels.flags.c_contiguous and labels.dtype in (table.dtype, np.int64)
-    ):
-        table = np.ascontiguousarray(table)
-        labels = np.ascontiguousarray(labels, np.int64 if labels.ndim == 1 else table.dtype)
+    kind = np.int64 if labels.ndim == 1 else table.dtype
+    table, labels = np.ascontiguousarray(table), np.ascontiguousarray(labels, kind)
     return kernel.call(labels, table, *others, *kernel.numbers)
 
 
@@ -204,8 +199,6 @@ def evaluate(loss, y_true, y_pred, sample_weight, mask, with_gradient, out):
         kernels, given = kernels_for(loss), (loss, y_true, y_pred, sample_weight, mask, with_gradient)
         if not kernels.is_traced:
             return None
-        if kernels.pairwise:
-            return in_pairs(kernels, *given)
         if (
             sample_weight is None
             and mask is None
@@ -215,14 +208,20 @@ def evaluate(loss, y_true, y_pred, sample_weight, mask, with_gradient, out):
             found = at_once(kernels, loss, y_true, y_pred, with_gradient, out)
             if found is not None:
                 return found
-        return by_all_means(kernels, *given)
+        with np.errstate(all="ignore"):
+            return (in_pairs if kernels.pairwise else by_all_means)(kernels, *given)
     except (TypeError, ValueError):  # the plain call says so; or a list is among the settings
         return None
 
 
 def at_once(kernels, loss, y_true, y_pred, with_gradient, out):
     """Evaluate arrays that lie as the loops want them: small batches have no time to lose."""
-    if type(y_pred) is not np.ndarray or type(y_true) is not np.ndarray or not y_pred.size:
+    if (
+        type(y_pred) is not np.ndarray
+        or type(y_true) is not np.ndarray
+        or not y_pred.size
+        or kernels.pairwise
+    ):
         return None
     shape, dtype, axis = y_pred.shape, y_pred.dtype, kernels.axis
     if dtype not in ONE or not (y_pred.flags.c_contiguous and y_true.flags.c_contiguous):
@@ -260,7 +259,7 @@ def at_once(kernels, loss, y_true, y_pred, with_gradient, out):
             labels, table, ROW[dtype], slope, ONE[dtype], 0, False, scale, count, 0, *kernel.numbers
         )
         total = total if found == kernel.found else math.nan
-    if not math.isfinite(total):
+    if not abs(total) < LARGE:
         total = kernels.run(labels, table, count, scale, written)
     return None if total is None else (dtype.type(total / divisor), slopes)
 
@@ -291,7 +290,9 @@ def by_all_means(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradie
         rows = loss.rows_that_count(y_true, given, sample_weight, mask, {})
     labels, table = (labels, front) if rows is None else (rows.labels, rows.predictions)
     if kernels.numbered:
-        labels = labels.reshape(-1) if labels.dtype.kind in "iu" else as_integers("y_true", labels.reshape(-1))
+        labels = (
+            labels.reshape(-1) if labels.dtype.kind in "iu" else as_integers("y_true", labels.reshape(-1))
+        )
     table = (
         table.reshape(math.prod(table.shape[: table.ndim - len(axes)]), -1)
         if rows is None
@@ -373,6 +374,5 @@ def in_type(loss, y_pred, value, slopes):
     value = value if loss.dtype is None else value.astype(loss.dtype, copy=False)
     if slopes is None:
         return value, None
-    wanted = as_array("y_pred", y_pred).dtype if loss.dtype is None else loss.dtype
-    wanted = wanted.newbyteorder("=") if is_float(wanted) else np.dtype("f8")
+    wanted = loss.dtype or float_type(y_pred)
     return value, slopes.astype(wanted, copy=False).reshape(np.shape(y_pred))
