@@ -102,6 +102,11 @@ def entries() -> tuple[Entry, ...]:
     return tuple(found)
 
 
+def sentence(title: str) -> str:
+    """End a title with a full stop, unless it ends itself."""
+    return title if title.endswith(("?", "!")) else f"{title}."
+
+
 def venue(entry: Entry) -> str:
     """Say where an entry appeared, as Markdown."""
     given = entry.fields
@@ -152,7 +157,7 @@ def page() -> str:
         note = f" {entry.fields['note']}." if "note" in entry.fields else ""
         where = " " + " · ".join(entry.links) if entry.links else ""
         lines.append(f"### {entry.heading}\n")
-        lines.append(f"{people.rstrip('.')}. **{entry.fields['title']}.** {venue(entry)}.{note}{where}\n")
+        lines.append(f"{people.rstrip('.')}. **{sentence(entry.fields['title'])}** {venue(entry)}.{note}{where}\n")
         lines.append(f"{entry.fields['annote']}\n")
         if entry.slug in cited:
             lines.append(f"Cited in: {', '.join(map(link_to, cited[entry.slug]))}.\n")
