@@ -108,7 +108,8 @@ def venue(entry: Entry) -> str:
     parts = []
     if "journal" in given:
         number = f" ({given['number']})" if "number" in given else ""
-        parts.append(f"*{given['journal']}* {given['volume']}{number}")
+        volume = f" {given['volume']}" if "volume" in given else ""
+        parts.append(f"*{given['journal']}*{volume}{number}")
     elif "booktitle" in given:
         series = f" ({given['series']} {given['volume']})" if "series" in given else ""
         parts.append(f"*{given['booktitle']}*{series}")
