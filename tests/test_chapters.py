@@ -221,13 +221,6 @@ def problems_of_a_loss(name, notebook):
 
 # --- what the second edition promises -------------------------------------------------------
 
-FIRST_EDITION = {  # still to be written anew
-    "binary_focal_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_hinge",
-    "hinge",
-    "squared_hinge",
-}
 MEAN_WORDS, FEW_WORDS, MOST_SHORT = (13, 19), 6, 0.17  # of a sentence
 
 
@@ -286,9 +279,7 @@ def test_a_loss_chapter_shows_all_of_its_loss(path):
     assert problems_of_a_loss(path.stem, read(path)) == []
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in LOSSES if p.stem not in FIRST_EDITION], ids=lambda path: path.stem
-)
+@loss_chapters
 def test_a_loss_chapter_is_of_the_second_edition(path):
     assert problems_of_an_edition(read(path)) == []
 
