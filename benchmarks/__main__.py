@@ -18,21 +18,24 @@ import platform
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from time import monotonic
 from timeit import Timer
 
 import numpy as np
 
+import lossbook
 from benchmarks.contestants import CASES, CONTESTANTS, WORLDS
 from benchmarks.page import shown, write_page
+from lossbook import fast
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZES = {"small": (32, 10), "large": (1000, 300)}
+SIZES = {"small": (32, 10), "medium": (1024, 10), "large": (1024, 1000)}
 DTYPES = ("float32", "float64")
 MODES = ("value", "both")
-ROUNDS, TURN = 7, 0.004  # rounds of a cell, and seconds of one contestant's turn in a round
-BUDGET, FEWEST = 0.6, 2  # seconds after which a cell makes no further round, if it has made so many
+ROUNDS, TURN = 8, 0.003  # rounds of a cell, and seconds of one contestant's turn in a round
+BUDGET, FEWEST = 0.4, 2  # seconds after which a cell makes no further round, if it has made so many
 AGREE = 2e-3  # relative gap of two values that are called the same
 
 
@@ -53,7 +56,8 @@ def calls_of(case, mode, y_true, y_pred, keys):
             call = CONTESTANTS[key].make(case, y_true, y_pred)[MODES.index(mode)]
             if call is None:
                 raise LookupError("has no gradients")
-            found = summary_of(call())
+            with CONTESTANTS[key].around():
+                found = summary_of(call())
         except Exception as problem:  # whatever a peer raises is its answer
             missing[key] = str(problem).partition("\n")[0][:100]
             continue
@@ -66,16 +70,21 @@ def calls_of(case, mode, y_true, y_pred, keys):
 
 
 def least_seconds(calls, rounds=ROUNDS, turn=TURN, budget=BUDGET):
-    """Time every call in turn, round after round, and return the least seconds of one call of each."""
+    """Time every call in turn, round after round; return its least seconds in even rounds and in odd ones."""
     timers = {key: Timer(call) for key, call in calls.items()}
-    once = {key: timer.timeit(1) for key, timer in timers.items()}
-    once = {key: min(once[key], timers[key].timeit(1)) for key in timers}  # the first may have compiled
-    least = dict.fromkeys(timers, math.inf)
+
+    def timed(key, count):
+        with CONTESTANTS[key].around():
+            return timers[key].timeit(count) / count
+
+    once = {key: timed(key, 1) for key in timers}
+    once = {key: min(once[key], timed(key, 1)) for key in timers}  # the first may have compiled
+    least = {key: [math.inf, math.inf] for key in timers}
     began = monotonic()
     for number in range(rounds):
         for key in [*timers][number % len(timers) :] + [*timers][: number % len(timers)]:  # another first
-            count = max(1, round(turn / once[key]))
-            least[key] = min(least[key], timers[key].timeit(count) / count)
+            seconds = timed(key, max(1, round(turn / once[key])))
+            least[key][number % 2] = min(least[key][number % 2], seconds)
         if number + 1 >= FEWEST and monotonic() - began > budget:
             break
     return least
@@ -93,14 +102,15 @@ def measure(world, labels, sizes, dtypes, rounds):
                 data = case.data(SIZES[size], dtype)
                 for mode in MODES:
                     calls, missing = calls_of(case, mode, *data, keys)
-                    seconds = {key: shown(one) for key, one in least_seconds(calls, rounds).items()}
+                    halves = least_seconds(calls, rounds)
                     yield {
                         "loss": case.label,
                         "size": size,
                         "shape": case.shape(SIZES[size]),
                         "dtype": dtype,
                         "mode": mode,
-                        "seconds": seconds,
+                        "seconds": {key: shown(min(one)) for key, one in halves.items()},
+                        "halves": {key: [shown(half) for half in one] for key, one in halves.items()},
                         "missing": missing,
                     }
 
@@ -121,6 +131,16 @@ def machine():
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
+
+
+def loop_of_huber():
+    """Return the innermost loop that stands for Huber's lines; an empty text without Numba."""
+    if CONTESTANTS["fast"].missing:
+        return ""
+    lines = fast.loops(lossbook.Huber()).splitlines()
+    first = next(place for place, line in enumerate(lines) if "for j in" in line)
+    last = next(place for place, line in enumerate(lines) if "slope[j] =" in line)
+    return textwrap.dedent("\n".join(lines[first : last + 1]))
 
 
 def run(plan, python=None):
@@ -147,7 +167,7 @@ def run(plan, python=None):
     print(file=sys.stderr)
     minutes = round((monotonic() - began) / 60, 1)
     about = {"minutes": minutes, "timed": "least time", "machine": machine(), "peers": peers, "sizes": SIZES}
-    return {**about, "cells": cells}
+    return {**about, "loop": loop_of_huber(), "cells": cells}
 
 
 def main(words=None):

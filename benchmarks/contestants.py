@@ -6,13 +6,14 @@ for the value and one for the value and the gradient (None where there is none),
 result is there.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 
 import numpy as np
 
-from lossbook import CATALOGUE
+from lossbook import CATALOGUE, fast
 from tests.cases import FROM_LOGITS, LOSSES, fill
 
 # --- what is computed ------------------------------------------------------------------------------
@@ -85,20 +86,9 @@ def lossbook(case, y_true, y_pred):
 
 
 def lossbook_fast(case, y_true, y_pred):
-    """The fast mode, and the gradient's array kept, as its documentation advises; it ends with each call."""
-    from lossbook import fast
-
+    """Compiled, and the gradient's array kept, as the documentation advises."""
     loss, kept = case.loss(), np.empty_like(y_pred)
-
-    def value():
-        with fast():
-            return loss(y_true, y_pred)
-
-    def both():
-        with fast():
-            return loss.value_and_gradient(y_true, y_pred, out=kept)
-
-    return value, both
+    return lambda: loss(y_true, y_pred), lambda: loss.value_and_gradient(y_true, y_pred, out=kept)
 
 
 # --- Keras -------------------------------------------------------------------------------------------
@@ -271,6 +261,8 @@ class Contestant:
     """Contestants of one world share a process, in which lossbook is timed beside them."""
     packages: tuple = ()
     ours: bool = False
+    around: callable = nullcontext
+    """What its turns are taken in."""
 
     @property
     def missing(self):
@@ -286,8 +278,7 @@ class Contestant:
 
 CONTESTANTS = {
     "lossbook": Contestant("lossbook", lossbook, "every", ours=True),
-    "fast": Contestant("lossbook, fast mode", lossbook_fast, "every", ours=True),
-    # a compiled engine of lossbook goes here
+    "fast": Contestant("lossbook, compiled", lossbook_fast, "every", ("numba",), ours=True, around=fast),
     "keras": Contestant("Keras 3, eager", keras_eager, packages=("tensorflow", "keras")),
     "function": Contestant("Keras 3, tf.function", keras_function, packages=("tensorflow", "keras")),
     "xla": Contestant("Keras 3, XLA", keras_xla, packages=("tensorflow", "keras")),

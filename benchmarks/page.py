@@ -4,6 +4,7 @@ python -m benchmarks.page        writes the book's page anew from benchmarks/res
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from statistics import median
@@ -61,17 +62,23 @@ def words(label):
 
 # --- ratios -----------------------------------------------------------------------------------------
 
+NOISE = 1.1  # two halves of the rounds differ by so much
+
 
 def ratios(results, ours="lossbook"):
-    """Return a row for each cell and peer: the peer's seconds over ours, above 1 where lossbook is faster."""
+    """Return a row for each cell and peer: the peer's seconds over ours, above 1 where lossbook is faster.
+
+    It is *even* where the odd rounds and the even ones do not agree, beyond their noise, about who is ahead.
+    """
     own = {key for key, one in results["peers"].items() if one["title"].startswith("lossbook")}
-    return [
-        {**cell, "peer": key, "ratio": theirs / cell["seconds"][ours]}
-        for cell in results["cells"]
-        if ours in cell["seconds"]
-        for key, theirs in cell["seconds"].items()
-        if key not in own
-    ]
+    rows = []
+    for cell in results["cells"]:
+        for key, theirs in cell["seconds"].items():
+            if ours in cell["seconds"] and key not in own:
+                halves = [b / a for a, b in zip(*(cell["halves"][one] for one in (ours, key)), strict=True)]
+                even = min(halves) < NOISE and max(halves) > 1 / NOISE
+                rows.append({**cell, "peer": key, "ratio": theirs / cell["seconds"][ours], "even": even})
+    return rows
 
 
 def by_peer(rows):
@@ -82,35 +89,53 @@ def by_peer(rows):
     return found
 
 
+def ahead(rows):
+    """Return how many comparisons lossbook leads, how many are even, and how many it loses."""
+    even = sum(row["even"] for row in rows)
+    lead = sum(row["ratio"] > 1 and not row["even"] for row in rows)
+    return lead, even, len(rows) - lead - even
+
+
 def place(row):
     return f"{words(row['loss'])}, {row['size']}, {row['dtype']}, {row['mode']}"
 
 
 def peer_table(results):
-    head = ["peer", "comparisons", "lossbook slower in", "median ratio", "worst ratio", "there"]
+    head = [
+        "peer",
+        "comparisons",
+        "lossbook",
+        "ahead",
+        "even",
+        "behind",
+        "median ratio",
+        "worst ratio",
+        "there",
+    ]
     lines = []
-    for key, rows in by_peer(ratios(results)).items():
-        slower, worst = [row for row in rows if row["ratio"] < 1], min(rows, key=lambda row: row["ratio"])
-        middle = median(row["ratio"] for row in rows)
-        counts = [results["peers"][key]["title"], str(len(rows)), str(len(slower))]
-        lines.append([*counts, times(middle), times(worst["ratio"]), place(worst)])
+    for ours, title in (("lossbook", "plain"), ("fast", "compiled")):
+        for key, rows in by_peer(ratios(results, ours)).items():
+            worst, middle = min(rows, key=lambda row: row["ratio"]), median(row["ratio"] for row in rows)
+            counts = [str(count) for count in ahead(rows)]
+            name = [results["peers"][key]["title"], str(len(rows)), title]
+            lines.append([*name, *counts, times(middle), times(worst["ratio"]), place(worst)])
     return head, lines
 
 
-def loss_table(results):
+def loss_table(results, ours="fast"):
     """Return the losses that are slowest against their fastest peer at the large size, the slowest first."""
-    rows = [row for row in ratios(results) if row["size"] == "large" and row["mode"] == "both"]
+    rows = [row for row in ratios(results, ours) if row["size"] == "large" and row["mode"] == "both"]
     worst = {}
     for row in rows:
-        if row["ratio"] < worst.get(row["loss"], {"ratio": 1.0})["ratio"]:
+        if row["ratio"] < worst.get(row["loss"], {"ratio": math.inf})["ratio"]:
             worst[row["loss"]] = row
     found = sorted(worst.values(), key=lambda row: row["ratio"])[:FEW]
-    head = ["loss", "type", "lossbook", "fastest peer", "its time", "ratio"]
+    head = ["loss", "type", "plain", "compiled", "fastest peer", "its time", "ratio"]
     return head, [
         [
             words(row["loss"]),
             row["dtype"],
-            duration(row["seconds"]["lossbook"]),
+            *(duration(row["seconds"][key]) for key in ("lossbook", "fast")),
             results["peers"][row["peer"]]["title"],
             duration(row["seconds"][row["peer"]]),
             times(row["ratio"]),
@@ -124,33 +149,52 @@ def loss_table(results):
 
 def page(results):
     """Return the book's page."""
-    rows, about = ratios(results), results["machine"]
-    slower = [row for row in rows if row["ratio"] < 1]
+    about = results["machine"]
+    lead, even, behind = ahead(ratios(results, "fast"))
     missing = [one["title"] for one in results["peers"].values() if one["missing"]]
     versions = {name: v for one in results["peers"].values() for name, v in one.get("versions", {}).items()}
     counted = f"{len({cell['loss'] for cell in results['cells']})} losses and settings"
-    small, large = ("×".join(map(str, results["sizes"][size])) for size in ("small", "large"))
+    sizes = " or ".join(
+        f"{'×'.join(map(str, size))} numbers ({name})" for name, size in results["sizes"].items()
+    )
     return f"""# How fast the losses are
 
-lossbook is plain NumPy, one step a line. We timed it beside other ways to compute the same {counted}:
-the value alone, and value and gradient together ("both"), at {small} numbers ("small") and {large} ("large"),
-in float32 and in float64. CTC takes frames and Circle pairs, about as many.
+lossbook is plain NumPy, one step a line. With Numba (`pip install 'lossbook[fast]'`) `lossbook.fast()`
+compiles the very same lines. We timed both beside other ways to compute the same {counted}: the value alone, and value
+and gradient together ("both"), of {sizes}, in float32 and in float64. CTC takes frames and Circle pairs,
+about as many.
 
 In each round every contestant runs for some milliseconds, in turn. A *ratio* is the peer's {results["timed"]}
-divided by lossbook's {results["timed"]}: at 2 lossbook is twice as fast, at 0.5 the peer is.
+divided by lossbook's {results["timed"]}: at 2 lossbook is twice as fast, at 0.5 the peer is. A comparison is
+*even* where odd and even rounds do not agree, by more than a tenth, about who is ahead.
 Contestants whose number differs from lossbook's by more than 0.2 % are left out.
 
 {markdown_table(*peer_table(results))}
 
-![A row of marks for each peer, one a comparison, against the ratio; a line stands at 1.](speed.png)
+![For each loss and size an open mark, plain, and a full one, compiled, against the ratio.](speed.png)
 
-*The ratio of every comparison, by peer. Left of the line at 1 lossbook is slower.*
+*The ratio of lossbook's time to that of the fastest peer, value and gradient together in float32: plain lines
+(open) and compiled (full). Left of the line at 1 lossbook is slower.*
+
+## How a plain line becomes a loop
+
+NumPy computes one step for all numbers before it goes on to the next, so that each step of a formula reads
+and writes the whole batch. A compiled peer makes one pass. lossbook's fast mode does, too, and its lines stay as
+they are: the function of the loss is called once with stand-ins for its arrays, which note each step; the
+steps become the body of a loop; and Numba compiles the loop. For Huber, value and slope in one pass:
+
+```python
+{results["loop"]}
+```
+
+`lossbook.fast.loops(lossbook.Huber())` shows all of it.
 
 ## Where lossbook is slower
 
-It is slower in {len(slower)} of {len(rows)} comparisons. Compiled peers make one pass over the data for all
-steps, and NumPy one pass for each step; several threads help them too. The losses furthest behind the fastest
-peer, value and gradient together at the large size:
+Compiled, it is ahead in {lead} of {lead + even + behind} comparisons, even in {even} and behind in {behind}.
+It loses where a peer computes fewer expensive functions for each number, by a formula that is less exact near
+the ends, and where the plain lines still run, as those of CTC do. Compared with the fastest peer, value and
+gradient together at the large size, these are the losses that are furthest behind or least ahead:
 
 {markdown_table(*loss_table(results))}
 
@@ -165,18 +209,25 @@ The run took {results["minutes"]:.0f} minutes. Not installed there: {", ".join(m
 
 
 def draw(results, path):
-    """Draw one row of dots for each peer."""
+    """Draw, for each size, a row for each loss: the ratio to the fastest peer, plain and compiled."""
     from matplotlib.figure import Figure
 
-    found = by_peer(ratios(results))
-    figure = Figure(figsize=(7, 0.5 * len(found) + 1), layout="constrained")
-    axes = figure.subplots()
-    for height, rows in enumerate(reversed(found.values())):
-        axes.plot([row["ratio"] for row in rows], [height] * len(rows), "|", ms=12, alpha=0.4, color="C0")
-        axes.plot(median(row["ratio"] for row in rows), height, "o", color="C1")
-    axes.axvline(1, color="0.4", lw=1)
-    axes.set(xscale="log", xlabel="peer's time / lossbook's time", ylim=(-0.6, len(found) - 0.4))
-    axes.set_yticks(range(len(found)), [results["peers"][key]["title"] for key in reversed(found)])
+    losses = list(dict.fromkeys(cell["loss"] for cell in results["cells"]))
+    figure = Figure(figsize=(9, 0.25 * len(losses) + 1.2), layout="constrained")
+    panels = figure.subplots(1, len(results["sizes"]), sharey=True, squeeze=False)[0]
+    for axes, size in zip(panels, results["sizes"], strict=True):
+        for ours, face, title in (("lossbook", "none", "plain"), ("fast", "C0", "compiled")):
+            least = {}
+            for row in ratios(results, ours):
+                if (row["size"], row["mode"], row["dtype"]) == (size, "both", "float32"):
+                    least[row["loss"]] = min(row["ratio"], least.get(row["loss"], math.inf))
+            heights = [len(losses) - losses.index(loss) for loss in least]
+            axes.plot([*least.values()], heights, "o", mfc=face, mec="C0", ms=5, label=title)
+        axes.axvline(1, color="0.4", lw=1)
+        axes.set(xscale="log", xlabel="fastest peer's time / lossbook's", title=size)
+        axes.grid(axis="y", lw=0.3)
+    panels[0].set_yticks(range(len(losses), 0, -1), [words(loss) for loss in losses], fontsize=8)
+    panels[0].legend(loc="lower left", fontsize=8)
     figure.savefig(path, dpi=120, metadata={"Software": None})
 
 

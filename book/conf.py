@@ -27,6 +27,7 @@ extensions = [
     "moving",
     "names",
     "verdicts",
+    "worries",
 ]
 exclude_patterns = [
     "**/.ipynb_checkpoints",

@@ -23,8 +23,10 @@ import functools
 import itertools
 import math
 import os
+import warnings
 from dataclasses import dataclass, replace
-from typing import Self
+from importlib.util import find_spec
+from typing import Any, Self
 
 import numpy as np
 
@@ -55,55 +57,71 @@ class Settings:
     threads: int = 1
     block: int = BLOCK
     pool: object = None
+    road: object = None
 
 
 _settings = Settings()
 
 
 class fast:
-    """Evaluate large batches with several threads and larger blocks: for those who ask for it.
+    """Compile the losses, and share large batches among threads: for those who ask for it.
 
     It holds from the call on for the whole process, or, as a context, to the end of the
-    ``with``; :meth:`end` ends it, too, and all is as it was before. Until then `threads`
-    threads wait for work, and a block takes `block` bytes and not 96 KiB, so each thread uses
-    a few times that.
+    ``with``; :meth:`end` ends it, too, and all is as it was before.
 
-    The results are the same, but for the order of sums: the last digit or two may differ.
-    For the gradient of a large batch also pass ``out=``, since fresh memory is what then
-    takes the most time. A batch of fewer than 100,000 numbers is left to one thread. Do not
-    begin or end the mode while another thread evaluates a loss.
+    The plain lines stay the definition: with Numba (``pip install 'lossbook[fast]'``) the very
+    function of a loss is run once, its steps are noted, and one loop of them is compiled, value
+    and slope in one pass (:mod:`lossbook.compiled`; :meth:`loops` shows it). That takes a second
+    or two when a loss is first called, and a few milliseconds once its machine code is in the
+    user's cache (``LOSSBOOK_CACHE`` names another folder). What cannot be compiled, such as a
+    loss of your own, goes by the plain lines. Without Numba all do, as large batches then go to
+    threads in larger blocks.
+
+    The results are the same, but for the order of sums: the last digit or two may differ. They do
+    not depend on the number of threads where loops are compiled. For the gradient of a large
+    batch also pass ``out=``, since fresh memory is what then takes the most time. Do not begin or
+    end the mode while another thread evaluates a loss.
 
     Parameters
     ----------
     threads : int, optional
-        How many threads share the blocks; None takes as many as there are processors.
+        How many threads share a large batch; None takes as many as there are processors for this
+        process, and no more than OMP_NUM_THREADS says.
     block : int
-        Bytes of predictions in a block.
+        Bytes of predictions in a block of the plain lines. Each thread uses a few times that.
+    compiled : bool, optional
+        Whether to compile. None does where Numba is installed, and says what to install where it
+        is not.
 
     Raises
     ------
     ValueError
         If `threads` or `block` is not a whole number above 0.
+    ImportError
+        If `compiled` is True and Numba is not installed.
 
     Examples
     --------
     >>> import lossbook
-    >>> with lossbook.fast(threads=2):
+    >>> with lossbook.fast(threads=2, compiled=False):
     ...     float(lossbook.MeanSquaredError()([[0.0, 0.0]], [[1.0, 3.0]]))
     5.0
     """
 
-    def __init__(self, threads: int | None = None, block: int = 1024 * 1024) -> None:
-        threads = os.cpu_count() if threads is None else threads
+    def __init__(
+        self, threads: int | None = None, block: int = 1024 * 1024, compiled: bool | None = None
+    ) -> None:
+        threads = _processors() if threads is None else threads
         for name, number in (("threads", threads), ("block", block)):
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
                 raise ValueError(
                     f"Received {name}={number!r}; expected a whole number of 1 or more. "
                     f"Leave {name} out to get the usual one."
                 )
+        road = None if compiled is False else _road(needed=compiled is True)
         global _settings
         self._before = _settings
-        self._ours = _settings = Settings(threads, block, _start(threads) if threads > 1 else None)
+        self._ours = _settings = Settings(threads, block, _start(threads) if threads > 1 else None, road)
 
     def end(self) -> None:
         """End the mode, and stop its threads; a second time it does nothing."""
@@ -113,11 +131,67 @@ class fast:
         if _settings is self._ours:
             _settings = self._before
 
+    @staticmethod
+    def loops(loss: Any, short: bool = False) -> str:
+        """Return the loops that stand for the lines of a loss, as they are compiled.
+
+        Parameters
+        ----------
+        loss : Loss
+            A loss object, such as ``lossbook.Huber()``.
+        short : bool
+            Whether rows are shorter than 32 numbers: they are laid out side by side.
+
+        Returns
+        -------
+        str
+            The text of a function, value and slope in one pass; a notebook shows it as code.
+
+        Raises
+        ------
+        NotImplementedError
+            If the loss goes by its plain lines.
+        ImportError
+            If Numba is not installed.
+        """
+        _road(needed=True)
+        from lossbook.compiled.road import text_of_loops
+
+        return text_of_loops(loss, short)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.end()
+
+
+def compiled_road():
+    """Return the way through compiled loops where :class:`fast` has opened it, None elsewhere."""
+    return _settings.road
+
+
+def _road(needed):
+    if find_spec("numba") is None or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        lacking = (
+            "Received fast() where Numba is not installed, or told not to compile; expected it for compiled "
+            "loops, without which large batches go to threads alone. Install it with: "
+            "pip install 'lossbook[fast]'"
+        )
+        if needed:
+            raise ImportError(lacking) from None
+        warnings.warn(lacking, stacklevel=3)
+        return None
+    from lossbook.compiled.road import evaluate  # loads Numba
+
+    return evaluate
+
+
+def _processors():
+    """Return how many threads this process may use."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")  # joblib sets it for its workers
+    return min(here, int(limit)) if limit.isdigit() and int(limit) else here
 
 
 def _start(threads):

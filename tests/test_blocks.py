@@ -18,7 +18,7 @@ BORDER = blocks.BLOCK // 4  # numbers of float32 in a block
 
 
 def small_blocks(size, threads=1):
-    return fast(threads=threads, block=size)
+    return fast(threads=threads, block=size, compiled=False)
 
 
 def whole(loss, *given):

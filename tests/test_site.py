@@ -289,6 +289,41 @@ def test_search_works_from_the_file_system(browser):
     page.close()
 
 
+WORRIED = [
+    "loss is nan", "loss nan after first epoch", "loss negative", "negative binary crossentropy",
+    "loss stuck at 0.693", "loss not decreasing", "loss does not go down", "val loss lower than train loss",
+    "custom loss different from keras", "accuracy 0 from_logits", "loss 16.118", "wrong loss value",
+    "gradient is zero", "mixed precision nan", "no gradients provided for any variable",
+]  # fmt: skip
+"""Queries that the clinic must answer first."""
+
+ALSO_WORRIED = [
+    "training loss increases exploding", "loss is constant from first epoch", "val_loss below loss",
+    "numpy and keras loss different", "loss suspiciously low", "padded sequences accuracy high",
+    "sample_weight wrong shape", "loss doubles batch size", "invalid argument label", "custom loss gives nan",
+]  # fmt: skip
+"""Other words: the clinic must be among the answers."""
+
+
+def answers(browser, words):
+    """The pages that search finds, in order."""
+    page, _, _ = visit(browser, (SITE / "search.html").as_uri() + "?q=" + words.replace(" ", "+"))
+    page.wait_for_selector("#search-results li a", timeout=20_000)
+    page.wait_for_function("!document.querySelector('#search-progress')?.textContent.trim()", timeout=20_000)
+    links = [link.get_attribute("href") for link in page.locator("#search-results li > a").all()]
+    page.close()
+    return links
+
+
+@needs_site
+@needs_browser
+def test_worried_words_find_the_clinic(browser):
+    for words in WORRIED:
+        assert answers(browser, words)[0].startswith("practice/clinic.html#"), words
+    for words in ALSO_WORRIED:
+        assert any("practice/clinic" in link for link in answers(browser, words)), words
+
+
 @needs_site
 @needs_browser
 def test_a_chart_is_a_still_picture_without_javascript(browser):

@@ -27,6 +27,7 @@ __all__ = [
     "GROUPS",
     "PROOFS",
     "SIGNS",
+    "WORRIES",
     "Proof",
     "Result",
     "batch",
@@ -43,12 +44,12 @@ __all__ = [
 ]
 
 GROUPS = {
-    "nan": "The loss is NaN or infinite",
+    "nan": "The loss is NaN",
     "negative": "The loss is negative",
-    "stuck": "The loss is stuck and does not go down",
-    "small": "The loss is 0, or too good to be true",
+    "stuck": "The loss is stuck",
+    "small": "The loss is too good",
     "value": "The loss is not the number I computed",
-    "fit": "fit, evaluate and validation disagree",
+    "fit": "fit and evaluate disagree",
     "error": "Keras raises an error",
 }
 """The headings of the page, in order."""
@@ -70,6 +71,37 @@ SIGNS = {
     "accuracy at chance, 0 or 1": ["logits-as-probabilities", "softmax-one-unit", "padding-counted"],
 }  # fmt: skip
 """What is told by a sign and not by a number, and the rows where it happens."""
+
+WORRIES = {
+    "loss is nan": "not-finite", "loss nan at step 1": "not-finite",
+    "loss nan after first epoch": "nan-at-epoch", "loss becomes nan during training": "nan-at-epoch",
+    "loss is inf": "narrow-type", "custom loss nan": "nan-result",
+    "mixed precision nan": "narrow-output", "poisson loss nan": "negative-rate",
+    "loss negative": "negative-loss", "loss is negative": "negative-loss",
+    "negative binary crossentropy": "signs-for-01", "binary crossentropy negative": "signs-for-01",
+    "loss stuck at 0.693": "stuck", "loss stuck at log k": "stuck", "loss stuck at 2.30": "stuck",
+    "loss not decreasing": "stuck", "loss does not go down": "stuck", "loss does not change": "frozen",
+    "loss is constant": "frozen", "loss increases": "growing", "loss explodes": "growing",
+    "model does not learn": "dead-gradient", "gradient is zero": "dead-gradient",
+    "gradient zero": "dead-gradient", "loss 15.942": "dead-clipped", "loss 16.118": "dead-clipped",
+    "loss 0.3133": "squashed-twice", "loss is 100": "torch-clamp",
+    "accuracy 0 from_logits": "logits-as-probabilities",
+    "accuracy stuck from_logits": "logits-as-probabilities", "softmax one unit": "softmax-one-unit",
+    "loss is 0": "mask-hides-all", "loss zero from the start": "mask-hides-all",
+    "dice loss is 1": "empty-masks", "loss too high": "first-loss", "initial loss": "first-loss",
+    "first loss": "first-loss", "loss is not the number I computed": "broadcast",
+    "wrong loss value": "broadcast", "custom loss different from keras": "broadcast",
+    "keras loss different from numpy": "broadcast", "keras loss different from pytorch": "swapped",
+    "sample_weight ignored": "weight-shape", "loss depends on batch size": "scales-with-batch",
+    "val loss lower than train loss": "above-validation",
+    "val_loss lower than loss": "above-validation",
+    "training loss higher than validation loss": "above-validation",
+    "fit and evaluate differ": "fit-not-evaluate",
+    "evaluate loss different from fit": "fit-not-evaluate",
+    "shapes are incompatible": "class-numbers-for-one-hot",
+    "no gradients provided for any variable": "no-gradient", "label out of range": "labels-start-at-1",
+}  # fmt: skip
+"""What people type when a loss worries them, and the row that it is most often."""
 
 PROOFS = {}
 """Every :class:`Proof` by the code of its row."""
@@ -246,8 +278,8 @@ def card(proof, results):
     row, (code, shown) = proof.row, proof.parts[0]
     page, _, heading = row.link.partition("#")
     lines = [
-        f'<span id="{row.code}"></span>**{_sentence(row.symptom)}**',
-        f'{row.severity} · `{row.code}` <a href="#{row.code}" title="address of this row">#</a>',
+        f'<span id="{row.code}"></span>**{_sentence(row.symptom)}**<br>{row.severity} · `{row.code}` '
+        f'<a href="#{row.code}" title="address of this row">#</a>',
         f"**Cause.** {row.cause} [Read on](../{page}#{heading}).",
         _fenced(code, shown),
         f"→ **{results[0].text}**",

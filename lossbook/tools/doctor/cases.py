@@ -264,6 +264,8 @@ def _both(first, second):
 
 def as_array(given):
     """Turn what was passed into an array as it is, types kept; None stays None."""
+    if isinstance(given, np.ma.MaskedArray):  # a loss counts what the mask hides
+        return np.ma.getdata(given)
     if given is None or isinstance(given, np.ndarray):
         return given
     if hasattr(given, "detach"):  # a PyTorch tensor

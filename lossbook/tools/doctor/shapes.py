@@ -83,8 +83,8 @@ def _misaligned(case, name, axis, first, second):
 
 @finds("not-numbers", stage="frame")
 def not_numbers(case):
-    for name, array in (("y_true", case.y_true), ("y_pred", case.y_pred)):
-        if array.dtype.kind not in "biuf" and not is_float(array.dtype):
+    for name, array in (("y_true", case.y_true), ("y_pred", case.y_pred), ("sample_weight", case.weight)):
+        if array is not None and array.dtype.kind not in "biuf" and not is_float(array.dtype):
             if name == "y_true" and array.dtype.kind in "UOS":
                 mend = "y_true = np.unique(y_true, return_inverse=True)[1]"
             else:
@@ -438,14 +438,14 @@ def not_finite(case):
             bad,
             meant=meant,
             mend=_without_rows(name, case),
-            guard=f"assert np.isfinite({name}).all()",
+            guard=f"assert np.isfinite(np.asarray({name})).all()",
         )
     return None
 
 
 def _without_rows(name, case):
     array = case.weight if name == "sample_weight" else getattr(case, name)
-    keep = f"np.isfinite({name}).all(axis={tuple(range(1, array.ndim))})"
+    keep = f"np.isfinite(np.asarray({name})).all(axis={tuple(range(1, array.ndim))})"
     if case.weight is not None and case.weight.ndim:
         return (
             f"keep = {keep}; y_true, y_pred, sample_weight = y_true[keep], y_pred[keep], sample_weight[keep]"
