@@ -102,13 +102,19 @@ def entries() -> tuple[Entry, ...]:
     return tuple(found)
 
 
+def sentence(title: str) -> str:
+    """End a title with a full stop, unless it ends itself."""
+    return title if title.endswith(("?", "!")) else f"{title}."
+
+
 def venue(entry: Entry) -> str:
     """Say where an entry appeared, as Markdown."""
     given = entry.fields
     parts = []
     if "journal" in given:
         number = f" ({given['number']})" if "number" in given else ""
-        parts.append(f"*{given['journal']}* {given['volume']}{number}")
+        volume = f" {given['volume']}" if "volume" in given else ""
+        parts.append(f"*{given['journal']}*{volume}{number}")
     elif "booktitle" in given:
         series = f" ({given['series']} {given['volume']})" if "series" in given else ""
         parts.append(f"*{given['booktitle']}*{series}")
@@ -151,7 +157,7 @@ def page() -> str:
         note = f" {entry.fields['note']}." if "note" in entry.fields else ""
         where = " " + " · ".join(entry.links) if entry.links else ""
         lines.append(f"### {entry.heading}\n")
-        lines.append(f"{people.rstrip('.')}. **{entry.fields['title']}.** {venue(entry)}.{note}{where}\n")
+        lines.append(f"{people.rstrip('.')}. **{sentence(entry.fields['title'])}** {venue(entry)}.{note}{where}\n")
         lines.append(f"{entry.fields['annote']}\n")
         if entry.slug in cited:
             lines.append(f"Cited in: {', '.join(map(link_to, cited[entry.slug]))}.\n")

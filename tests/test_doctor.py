@@ -163,6 +163,14 @@ def test_what_cannot_be_checked_says_so(given, error, words):
         check(*given)
 
 
+def test_smoothed_labels_of_a_hinge_are_split_in_the_middle():
+    y_true, y_pred = np.array([[0.1], [0.9], [0.05]]), np.array([[-2.0], [2.0], [-1.5]])
+    (finding,) = [one for one in check("hinge", y_true, y_pred) if one.where == "y_true"]
+    names = {"np": np, "y_true": y_true}
+    exec(finding.mend, names)
+    assert names["y_true"].tolist() == [[-1], [1], [-1]] and finding.meant == 0.0
+
+
 # --- fingerprints -------------------------------------------------------------------------------
 
 

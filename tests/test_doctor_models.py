@@ -131,6 +131,16 @@ def test_numbers_of_a_penalty():
     )
 
 
+def test_the_line_to_paste_for_class_numbers_in_a_column():
+    loss = keras.losses.CategoricalGeneralizedCrossEntropy()
+    model = sequential(keras.layers.Dense(3, "softmax"), loss=loss)
+    y = np.arange(len(X))[:, None] % 3
+    (finding,) = [one for one in check(model, X, y) if one.code == "broadcast"]
+    names = {"np": np, "y": y}
+    exec(finding.mend, names)
+    assert names["y"].shape == (len(X),) and "broadcast" not in check(model, X, names["y"]).codes
+
+
 def test_a_model_without_a_loss():
     with pytest.raises(ValueError, match="expected a compiled one"):
         check(keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)]), X, REAL)

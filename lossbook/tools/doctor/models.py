@@ -359,6 +359,8 @@ def _of_arrays(case, output, weight, told):
 
 def _on_model(finding, case, output):
     mend = ON_MODELS.get(finding.code) or _said_of_model(finding.mend)
+    if finding.code == "broadcast" and output.loss.name == "categorical_generalized_cross_entropy":
+        mend = _said_of_model(finding.mend)  # class numbers of shape (N, 1) lose their axis
     if finding.code == "logits-as-probabilities" and "y_pred" in finding.mend:
         mend = LAST + ("softmax" if "softmax" in finding.mend else "sigmoid")
     if finding.code == "dead-clipped" and output.loss.name != "binary_crossentropy":
