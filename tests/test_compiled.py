@@ -157,7 +157,7 @@ def test_every_setting(name, settings):
 
 @needs_numba
 @pytest.mark.parametrize(("name", "settings"), FIRST)
-@random_cases(25, data=st.data())
+@random_cases(15, data=st.data())
 def test_every_weight_mask_reduction_type_and_layout(name, settings, data):
     record = LOSSES[name]
     shape = (
@@ -175,7 +175,7 @@ def test_every_weight_mask_reduction_type_and_layout(name, settings, data):
         sample_weight=None if weights is None else np.where(some(rng, weights, 0.2), 0.0, rng.uniform(0, 2, weights)),
         mask=None if masked is None else ~some(rng, masked),
         reduction=data.draw(st.sampled_from(lossbook.REDUCTIONS)),
-    ).as_kind(data.draw(st.sampled_from(KINDS)))  # fmt: skip
+    ).as_kind(data.draw(st.sampled_from(KINDS if shape != (1, 40) else ["float16", "float32"])))  # fmt: skip
     given, y_pred = [case.sample_weight, case.mask], case.y_pred
     if masked and not record.batch and isinstance(case.y_true, np.ndarray) and y_pred.dtype.kind == "f":
         hidden = ~spread(case.mask, form)
@@ -217,7 +217,7 @@ def test_every_axis(name, axis):
 @pytest.mark.parametrize(("name", "y_true", "y_pred", "settings", "message"), rows_of("refuses"))
 def test_bad_input_gives_the_same_message(name, y_true, y_pred, settings, message):
     def call():
-        return CATALOGUE[name].cls(**settings)(y_true, y_pred)
+        return CATALOGUE[name].cls(**settings).value_and_gradient(y_true, y_pred)
 
     plain = outcome(call)
     with Compiled():
