@@ -302,18 +302,9 @@ def by_all_means(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradie
     if isinstance(weights, float) and loss.reduction not in ("none", None):
         across = (1, -1) if kernels.is_flat else table.shape
         total = kernels.run(
-<<<<<<< HEAD
-            labels if kernels.numbered else labels.reshape(across),
-            table.reshape(across),
-            count,
-            1.0 / divisor,
-            slopes.reshape(across) if with_gradient else None,
-        )
-=======
             labels if kernels.numbered else labels.reshape(across), table.reshape(across),
             count, 1.0 / divisor, slopes.reshape(across) if with_gradient else None,
         )  # fmt: skip
->>>>>>> compiled
         value = None if total is None else dtype.type(total / divisor)
     else:
         upstream = np.broadcast_to(np.asarray(weights / divisor if divisor else 0.0, dtype), form)
