@@ -25,8 +25,8 @@ INFIX = ("+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&", "|")
 LABEL = "np.int32(min(max(labels[top + r], -2147483648), 2147483647))"
 ARGUMENTS = "labels predictions values slopes upstream every keep scale count top".split()
 TAKEN = "y_true y_pred slope value total label other_label weight width rows start lanes r j l n".split()
-TAKEN += "first last kind tiny np abs min max where add sign sqrt maximum minimum exp expm1 log log1p tanh power".split()
-TAKEN += ["isnan", "isinf", "isfinite", *ARGUMENTS]
+TAKEN += "first last kind tiny np abs min max where add sign sqrt maximum minimum exp expm1 log".split()
+TAKEN += ["log1p", "tanh", "power", "isnan", "isinf", "isfinite", *ARGUMENTS]
 JOINED = {"sum": "{0} + {1}", "max": "maximum({0}, {1})", "any": "{0} | {1}"}
 START = {"sum": "kind(0.0)", "max": "kind(-np.inf)", "any": "False"}
 

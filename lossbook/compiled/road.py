@@ -302,8 +302,8 @@ def by_all_means(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradie
     if isinstance(weights, float) and loss.reduction not in ("none", None):
         across = (1, -1) if kernels.is_flat else table.shape
         total = kernels.run(
-            labels if kernels.numbered else labels.reshape(across), table.reshape(across), count, 1.0 / divisor,
-            slopes.reshape(across) if with_gradient else None,
+            labels if kernels.numbered else labels.reshape(across), table.reshape(across),
+            count, 1.0 / divisor, slopes.reshape(across) if with_gradient else None,
         )  # fmt: skip
         value = None if total is None else dtype.type(total / divisor)
     else:
