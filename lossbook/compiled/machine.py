@@ -10,8 +10,10 @@ import functools
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import llvmlite.binding
 import numba
@@ -102,8 +104,10 @@ def digest_of_files(place):
 
 def loaded(text, file):
     """Run the text of a module, and return its kernel; Numba keeps the machine code beside the file."""
-    space = {"KEPT": file is not None, "__name__": "lossbook_kernel"}
-    exec(compile(text, str(file or "<lossbook>"), "exec"), space)
-    DISPATCHERS.append(space["kernel"])
-    (made,) = space["kernel"].overloads.values()
+    name = f"lossbook_kernel_{digest_of(text)[:32]}"  # Numba looks for the module that its code is from
+    module = sys.modules[name] = ModuleType(name)
+    module.KEPT = file is not None
+    exec(compile(text, str(file or "<lossbook>"), "exec"), vars(module))
+    DISPATCHERS.append(module.kernel)
+    (made,) = module.kernel.overloads.values()
     return made.entry_point  # not the dispatcher, which takes a microsecond to find out what it is given

@@ -127,12 +127,13 @@ class Trace:
                     if isinstance(one, Array) and isinstance(one.step, Step):
                         names.setdefault(one.step.number, name)
 
-        before = sys.getprofile()
+        if sys.getprofile() is not None:  # another looks on: names are not worth his view
+            return function(*data, **given)
         sys.setprofile(look)
         try:
             return function(*data, **given)
         finally:
-            sys.setprofile(before)
+            sys.setprofile(None)
             self.names = {**helpers, **self.names}
 
     def answer(self, witness):
