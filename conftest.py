@@ -25,7 +25,9 @@ from lossbook.tools.explore import MIME
 
 ROOT = Path(__file__).resolve().parent
 if find_spec("numba") is None or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-    collect_ignore_glob = ["lossbook/compiled/*.py"]  # modules that need Numba: what they say is not looked for
+    collect_ignore_glob = [
+        "lossbook/compiled/*.py"
+    ]  # modules that need Numba: what they say is not looked for
 for name, value in KERNEL_ENV.items():
     os.environ.setdefault(name, value)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

@@ -176,7 +176,7 @@ Contestants whose number differs from lossbook's by more than 0.2 % are left out
 *The ratio of lossbook's time to that of the fastest peer, value and gradient together in float32: plain lines
 (open) and `lossbook.fast()` (full). Left of the line at 1 lossbook is slower.*
 
-{FROM_LINE_TO_LOOP.format(loop=loop) if loop else ""}## Where lossbook is slower
+{FROM_LINE_TO_LOOP.format(loop=loop) if loop else BEFORE_LOOPS}## Where lossbook is slower
 
 With `lossbook.fast()` it is ahead in {lead} of {lead + even + behind} comparisons, even in {even} and behind
 in {behind}. Compared with the fastest peer, value and gradient together at the large size, these losses
@@ -193,6 +193,11 @@ The run took {results["minutes"]:.0f} minutes. Not installed there: {", ".join(m
 `benchmarks/results.json`.
 """
 
+
+BEFORE_LOOPS = """These numbers are older than the loops that Numba compiles: `lossbook.fast()` only
+shared a large batch among threads then. What it compiles today is measured by `make bench`.
+
+"""
 
 FROM_LINE_TO_LOOP = """## How a plain line becomes a loop
 

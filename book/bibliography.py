@@ -157,7 +157,9 @@ def page() -> str:
         note = f" {entry.fields['note']}." if "note" in entry.fields else ""
         where = " " + " · ".join(entry.links) if entry.links else ""
         lines.append(f"### {entry.heading}\n")
-        lines.append(f"{people.rstrip('.')}. **{sentence(entry.fields['title'])}** {venue(entry)}.{note}{where}\n")
+        lines.append(
+            f"{people.rstrip('.')}. **{sentence(entry.fields['title'])}** {venue(entry)}.{note}{where}\n"
+        )
         lines.append(f"{entry.fields['annote']}\n")
         if entry.slug in cited:
             lines.append(f"Cited in: {', '.join(map(link_to, cited[entry.slug]))}.\n")

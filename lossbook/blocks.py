@@ -71,7 +71,7 @@ class fast:
 
     The plain lines stay the definition: with Numba (``pip install 'lossbook[fast]'``) the very
     function of a loss is run once, its steps are noted, and one loop of them is compiled, value
-    and slope in one pass (:mod:`lossbook.compiled`; :meth:`loops` shows it). That takes a second
+    and slope in one pass (``lossbook.compiled``; :meth:`loops` shows it). That takes a second
     or two when a loss is first called, and a few milliseconds once its machine code is in the
     user's cache (``LOSSBOOK_CACHE`` names another folder). What cannot be compiled, such as a
     loss of your own, goes by the plain lines. Without Numba all do, as large batches then go to

@@ -220,8 +220,12 @@ def _shapes(n, k, labels, hot, bits, p):
     yield Broken(
         "not-numbers", "text", "sparse_categorical_crossentropy", np.array(["cat", "dog"] * 3), peaked(6, 2)
     )
-    yield Broken("not-numbers", "weights as text", "mse", normal(4, 2), normal(4, 2), np.array(["1", "2", "1", "3"]))
-    yield Broken("not-finite", "a masked array", "mse", np.ma.masked_invalid([[1.0], [np.nan], [2.0]]), normal(3, 1))
+    yield Broken(
+        "not-numbers", "weights as text", "mse", normal(4, 2), normal(4, 2), np.array(["1", "2", "1", "3"])
+    )
+    yield Broken(
+        "not-finite", "a masked array", "mse", np.ma.masked_invalid([[1.0], [np.nan], [2.0]]), normal(3, 1)
+    )
     yield Broken(
         "batch-of-one",
         "one row",

@@ -141,6 +141,23 @@ def test_the_line_to_paste_for_class_numbers_in_a_column():
     assert names["y"].shape == (len(X),) and "broadcast" not in check(model, X, names["y"]).codes
 
 
+def test_the_line_to_paste_for_a_background_leaves_its_channel_out():
+    masks = np.zeros((8, 6, 6, 3), "float32")
+    masks[..., 2] = 1.0
+    masks[:, 2, 2] = [0.0, 1.0, 0.0]
+    bias = keras.initializers.Constant([0.0, 0.0, 6.0])
+    model = sequential(
+        keras.layers.Conv2D(3, 1, activation="softmax", kernel_initializer="zeros", bias_initializer=bias),
+        shape=(6, 6, 1),
+        loss=keras.losses.Dice(),
+    )
+    x = np.ones((8, 6, 6, 1), "float32")
+    (finding,) = [one for one in check(model, x, masks) if one.code == "background"]
+    exec(finding.mend, {"model": model, "keras": keras})
+    assert model.evaluate(x, masks, verbose=0) > 0.9
+    assert "background" not in check(model, x, masks).codes
+
+
 def test_a_model_without_a_loss():
     with pytest.raises(ValueError, match="expected a compiled one"):
         check(keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)]), X, REAL)

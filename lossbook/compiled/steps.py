@@ -1,7 +1,7 @@
 """The steps of a loss, noted: its very function is called, with stand-ins for one row of a batch.
 
 Nothing is parsed. ``error = y_pred - y_true`` runs as it stands in the loss, and the stand-in notes that a
-difference was asked for. The function runs in a copy of its module in which ``np`` is :data:`NUMPY` below and
+difference was asked for. The function runs in a copy of its module in which ``np`` is ``NUMPY`` below and
 ``as_pair`` hands back the stand-ins. All else, helpers and checks included, is the loss's own code.
 
 A function may look at its data before it goes on: *is any label out of range? is every cost finite?* Such a
@@ -38,12 +38,14 @@ class Step:
 
     Attributes
     ----------
-    op, args : str, tuple
-        A sign, or the name of a function or of what is read; steps, and Python's numbers.
+    op : str
+        A sign, or the name of a function or of what is read.
+    args : tuple
+        Steps, and Python's numbers.
     kind : str
         ``"f"`` for numbers, ``"i"`` for whole ones, ``"b"`` for True and False.
     span : int
-        :data:`ENTRY`, :data:`ROW`, both or neither.
+        ``ENTRY``, ``ROW``, both or neither.
     stage : int
         How many sums over a row must be known before.
     number : int
@@ -82,14 +84,18 @@ class Trace:
 
     Attributes
     ----------
-    value, slope : Step
-        The results; `slope` is None unless asked for.
+    value : Step
+        The result.
+    slope : Step or None
+        Its slope, if asked for.
     guards : list of Guard
         What the loop has to watch.
     names : dict
         What the loss's own lines call a step, by its number.
-    numbered, pairwise : bool
-        Whether there is one class number for each row; whether a row is one sample beside all others.
+    numbered : bool
+        Whether there is one class number for each row.
+    pairwise : bool
+        Whether a row is one sample beside all others.
     """
 
     def __init__(self, spec, parameters, with_slope, answers=()):
@@ -401,7 +407,7 @@ REPLACED = {
 
 
 def copied(function, copies):
-    """Return a function that runs among stand-ins: its own code, with :data:`REPLACED` among its names."""
+    """Return a function that runs among stand-ins: its own code, with ``REPLACED`` among its names."""
     home = function.__module__
     if home not in copies:
         copies[home] = {**function.__globals__}

@@ -361,6 +361,11 @@ def _on_model(finding, case, output):
     mend = ON_MODELS.get(finding.code) or _said_of_model(finding.mend)
     if finding.code == "broadcast" and output.loss.name == "categorical_generalized_cross_entropy":
         mend = _said_of_model(finding.mend)  # class numbers of shape (N, 1) lose their axis
+    if finding.code == "background":
+        told = re.search(r"np\.delete\(y_true, (\d+)", finding.mend)
+        kept = [k for k in range(output.pred.shape[-1]) if k != (int(told[1]) if told else 0)]
+        parts = ", ".join(f"keras.ops.take({one}, {kept}, -1)" for one in "yp")
+        mend = f"{RECOMPILE}lambda y, p: keras.losses.{output.loss.name}({parts}))"
     if finding.code == "logits-as-probabilities" and "y_pred" in finding.mend:
         mend = LAST + ("softmax" if "softmax" in finding.mend else "sigmoid")
     if finding.code == "dead-clipped" and output.loss.name != "binary_crossentropy":

@@ -399,7 +399,10 @@ def signs_of_hinge(case):
         mixed = case.true_is_whole and low == -1 and high <= 1
         code = "mixed-signs" if mixed else "labels-out-of-range"
         middle = 0.5 if low >= 0 and high <= 1 else 0  # smoothed labels of 0 and 1, or signs
-        cured, mend = np.where(true > middle, 1.0, -1.0), f"y_true = np.where(np.asarray(y_true) > {middle}, 1, -1)"
+        cured, mend = (
+            np.where(true > middle, 1.0, -1.0),
+            f"y_true = np.where(np.asarray(y_true) > {middle}, 1, -1)",
+        )
         says = f"Labels run from {low:.6g} to {high:.6g}" + (" and hold 0 among the signs" if mixed else "")
     return found(
         f"{says}. Keras turns 0 and 1 into -1 and +1 only where every label of the batch is 0 or 1: here "
