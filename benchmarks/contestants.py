@@ -6,6 +6,7 @@ for the value and one for the value and the gradient (None where there is none),
 result is there.
 """
 
+import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import metadata
@@ -53,7 +54,7 @@ class Case:
         """Return the shape of the predictions: of (batch, numbers), or pairs or frames of about as many."""
         rows, width = size
         if LOSSES[self.name].batch:
-            return (min(rows, 1000), min(width, 64))
+            return (min(rows, max(32, math.isqrt(rows * width))), min(width, 64))
         return (max(rows // 30, 2), 30, width) if LOSSES[self.name].axes else size
 
 
