@@ -82,7 +82,7 @@ def test_the_error_stream_works_again_after_the_import():
     print("stream", file=sys.stderr)
     warnings.warn("warning")
     logging.getLogger("reader").warning("logging")
-    tf.get_logger().warning("tensorflow")
+    tf.get_logger().error("tensorflow")
     """
     heard = run_python(code).stderr
     assert all(word in heard for word in ("descriptor", "stream", "warning", "logging", "tensorflow"))
@@ -130,8 +130,9 @@ def test_a_successful_import_keeps_what_it_wrote_to_itself(monkeypatch, capfd):
 
 
 FAKE_TENSORFLOW = """
-import os, types
+import logging, os, types
 os.write(2, b"a word from C++\\n")
+get_logger = logging.getLogger
 hidden = []
 config = types.SimpleNamespace(set_visible_devices=lambda devices, kind: hidden.append((devices, kind)))
 seen = [os.environ.get(name) for name in ("TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND")]

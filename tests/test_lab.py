@@ -15,7 +15,7 @@ from browsing import BROWSER, FLAGS, move, needs_browser, plot_of
 from conftest import ROOT
 
 CHAPTER = "losses/huber.ipynb"
-START, RUN = 90, 90  # seconds that the server and all cells may take
+START, RUN = 90, 300  # seconds that the server and all cells may take
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +100,8 @@ def test_a_chapter_works_in_jupyterlab(page):
     assert not re.search(r":::|```\{|\$\$|:label:", text), "a directive is shown as text"
     assert notebook.locator(".jp-MarkdownCell .katex, .jp-MarkdownCell mjx-container").count() > 5
     assert notebook.locator(".jp-MarkdownCell blockquote", has_text="Predict first.").count() == 1
-    assert [notebook.locator(f".jp-MarkdownCell h3#{n}").count() for n in ("predict", "change", "build")] == [
-        1
-    ] * 3
+    for title in ("Predict", "Change", "Find the bug"):
+        assert notebook.locator(".jp-MarkdownCell h3", has_text=title).count() == 1, title
 
     # Solutions are folded. Unfold them, to see their numbers.
     assert notebook.locator(".jp-CodeCell .jp-Placeholder").count() > 0
