@@ -305,11 +305,17 @@ ALSO_WORRIED = [
 """Other words: the clinic must be among the answers."""
 
 
+ALL_SHOWN = """() => {
+    const told = document.querySelector("#search-results .search-summary")?.textContent.match(/found (one|\\d+)/);
+    return told && document.querySelectorAll("#search-results li").length >= (Number(told[1]) || 1);
+}"""
+
+
 def answers(browser, words):
     """The pages that search finds, in order."""
     page, _, _ = visit(browser, (SITE / "search.html").as_uri() + "?q=" + words.replace(" ", "+"))
     page.wait_for_selector("#search-results li a", timeout=20_000)
-    page.wait_for_function("!document.querySelector('#search-progress')?.textContent.trim()", timeout=20_000)
+    page.wait_for_function(ALL_SHOWN, timeout=20_000)  # they are drawn one after the other
     links = [link.get_attribute("href") for link in page.locator("#search-results li > a").all()]
     page.close()
     return links
