@@ -18,6 +18,7 @@ CHANCE = 0.001
 """A match counts only where fewer than this many of the values tried would match by chance."""
 
 FLOAT32_ROUNDING, FLOAT64_ROUNDING = 5e-7, 2e-8  # relative, of a sum of many numbers
+SAME = 1e-6  # relative gap of two values that count as one of those tried
 MOST_FOR_PAIRS = 200_000  # numbers: larger batches are tried with single reasons alone
 
 
@@ -774,10 +775,24 @@ def _tried(base, sets, theirs):
     return found
 
 
+def _distinct(values):
+    """Return the values that differ by more than rounding, which is another on another processor.
+
+    Examples
+    --------
+    >>> _distinct([0.5, 0.25, 0.50000001, math.nan, math.nan])
+    [0.25, 0.5, nan]
+    """
+    finite = sorted(filter(math.isfinite, values))
+    pairs = zip([math.inf, *finite], finite, strict=False)
+    kept = [value for last, value in pairs if not math.isclose(value, last, rel_tol=SAME, abs_tol=SAME)]
+    return kept + [float(text) for text in sorted({str(v) for v in values if not math.isfinite(v)})]
+
+
 def _matching(mine, theirs, slack, tried):
     """Compare the values tried with the number; count those that came before the first that agrees."""
     hits = [place for place, (_, value) in enumerate(tried) if _agree(value, mine, slack)]
-    before = {float(f"{value:.9g}") for _, value in tried[: hits[0] + 1 if hits else None]}
+    before = _distinct([value for _, value in tried[: hits[0] + 1 if hits else None]])
     near = sum(abs(mine) / 2 <= abs(value) <= 2 * abs(mine) for value in before)
     chance = near * slack / (abs(mine) * math.log(2)) if mine and math.isfinite(mine) else 0.0
     found = [Reason(tuple(one.says for one in tried[place][0]), tried[place][1]) for place in hits]
