@@ -6,7 +6,6 @@ import base64
 import binascii
 import io
 import os
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +20,12 @@ from random_cases import (  # noqa: F401  (a fixture and hooks)
 )
 from sync import KERNEL_ENV
 
+from lossbook.blocks import can_compile
 from lossbook.tools.explore import MIME
 
 ROOT = Path(__file__).resolve().parent
-if find_spec("numba") is None or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
-    collect_ignore_glob = [
-        "lossbook/compiled/*.py"
-    ]  # modules that need Numba: what they say is not looked for
+if not can_compile():
+    collect_ignore_glob = ["lossbook/compiled/*.py"]  # modules that need Numba
 for name, value in KERNEL_ENV.items():
     os.environ.setdefault(name, value)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

@@ -171,8 +171,13 @@ def compiled_road():
     return _settings.road
 
 
+def can_compile():
+    """Tell whether Numba is installed, and not told to leave Python as it is."""
+    return find_spec("numba") is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+
 def _road(needed):
-    if find_spec("numba") is None or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+    if not can_compile():
         lacking = (
             "Received fast() where Numba is not installed, or told not to compile; expected it for compiled "
             "loops, without which large batches go to threads alone. Install it with: "

@@ -2,21 +2,14 @@
 
 import importlib
 import inspect
-import os
 import pkgutil
-from importlib.util import find_spec
 
 import pytest
 from conftest import ROOT
 from test_site import SITE, needs_site, read
 
 import lossbook
-
-
-def has_numba():
-    """Tell whether the compiled part can be loaded."""
-    return find_spec("numba") is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
-
+from lossbook.blocks import can_compile
 
 PAGES = ROOT / "notebooks" / "reference" / "api"
 HOMES = {
@@ -25,7 +18,7 @@ HOMES = {
     if not found.ispkg
 }
 EVERY = sorted(HOMES)
-MODULES = [name for name in EVERY if ".compiled." not in HOMES[name] or has_numba()]
+MODULES = [name for name in EVERY if ".compiled." not in HOMES[name] or can_compile()]
 
 
 def module(name):

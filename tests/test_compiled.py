@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from importlib.util import find_spec
 
 import mpmath
 import numpy as np
@@ -21,7 +20,7 @@ from random_cases import KINDS, Case, random_cases, some, spread, values_shape
 import lossbook
 from lossbook import CATALOGUE, blocks, fast
 
-HERE = find_spec("numba") is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+HERE = blocks.can_compile()
 if HERE:
     from lossbook.compiled import machine, road
     from lossbook.compiled.elementary import functions_of
