@@ -233,9 +233,10 @@ def draw(results, path):
             heights = [len(losses) - losses.index(loss) for loss in least]
             axes.plot([*least.values()], heights, "o", mfc=face, mec="C0", ms=5, label=title)
         axes.axvline(1, color="0.4", lw=1)
-        axes.set(xscale="log", xlabel="fastest peer's time / lossbook's", title=size)
+        axes.set(xscale="log", title=size)
         axes.grid(axis="y", lw=0.3)
     panels[0].set_yticks(range(len(losses), 0, -1), [words(loss) for loss in losses], fontsize=8)
+    figure.supxlabel("time of the fastest peer / time of lossbook", fontsize=10)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=8)
     figure.savefig(path, dpi=120, metadata={"Software": None})
 
