@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 import lossbook
-from lossbook.tools.explore import MIME, MOST_BYTES
+from lossbook.tools.explore import MIMES, MOST_BYTES
 
 NOTEBOOKS = ROOT / "notebooks"
 LOSSES = sorted((NOTEBOOKS / "losses").glob("*.ipynb"))
@@ -46,6 +46,10 @@ def code(notebook):
 
 def shown(cell, kind):
     return [output for output in cell.outputs if kind in output.get("data", {})]
+
+
+def charts_of(cell):
+    return [output for mime in MIMES for output in shown(cell, mime)]
 
 
 def numbered(text):
@@ -140,7 +144,7 @@ def problems_of_figures(notebook):
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
             continue
-        charts = shown(cell, MIME)
+        charts = charts_of(cell)
         figures = [output for output in shown(cell, "image/png") if output not in charts]
         if not (figures or charts) or SOLVED in cell.metadata.get("tags", []):
             continue
@@ -152,7 +156,7 @@ def problems_of_figures(notebook):
         if figures and len(words.split()) < 8:
             found.append(f"cell {number} shows a figure without an alternative text")
         for chart in charts:
-            spec = chart["data"][MIME]
+            spec = next(chart["data"][mime] for mime in MIMES if mime in chart["data"])
             if "image/png" not in chart["data"]:
                 found.append(f"cell {number} shows a chart without a still picture")
             if len(spec.get("description", "").split()) < 15:
@@ -241,7 +245,7 @@ def problems_of_an_edition(notebook):
         found.append("no model: it has no last layer")
     for number, cell in enumerate(notebook.cells):
         tags = cell.metadata.get("tags", [])
-        figure = cell.cell_type == "code" and (shown(cell, "image/png") or shown(cell, MIME))
+        figure = cell.cell_type == "code" and (shown(cell, "image/png") or charts_of(cell))
         if figure and not {"hide-input", SOLVED} & set(tags):
             found.append(f"the code of the figure in cell {number} is not folded")
         if SOLVED in tags and not cell.source.startswith("# Solution"):
@@ -286,7 +290,7 @@ def test_a_loss_chapter_is_of_the_second_edition(path):
 
 @loss_chapters
 def test_a_loss_chapter_has_a_chart_of_its_loss(path):
-    specs = [output["data"][MIME] for cell in code(read(path)) for output in shown(cell, MIME)]
+    specs = [output["data"][MIMES[0]] for cell in code(read(path)) for output in shown(cell, MIMES[0])]
     assert specs
     names = (path.stem, lossbook.CATALOGUE[path.stem].cls.__name__)
     assert any(name in spec["description"] for spec in specs for name in names)
@@ -338,7 +342,7 @@ def without_alternative_text(notebook):
 
 def without_stills(notebook):
     for cell in code(notebook):
-        for chart in shown(cell, MIME):
+        for chart in charts_of(cell):
             chart["data"].pop("image/png")
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import lossbook
 from lossbook.book.charts import descend, explore_reduction
-from lossbook.tools.explore import MIME, MOST_BYTES, Moving, explore, slider
+from lossbook.tools.explore import MIMES, MOST_BYTES, Moving, explore, slider
 from lossbook.tools.numeric import jumps, loss_and_slope_at, numeric_gradient
 from lossbook.tools.show import formula, source
 
@@ -90,8 +90,8 @@ def test_a_chart_says_in_words_what_it_shows():
     assert "prediction (min) from -4 to 4" in chart.spec["description"]
     bundle = chart._repr_mimebundle_()
     assert bundle["text/plain"] == repr(chart) and "A bowl." in repr(chart)
-    json.dumps(bundle[MIME])
-    assert bundle[MIME]["$schema"].endswith("v5.json")
+    json.dumps(bundle[MIMES[0]])
+    assert bundle[MIMES[0]]["$schema"].endswith("v5.json")
 
 
 def test_a_still_shows_the_chart_as_it_stands_at_first():
@@ -111,7 +111,7 @@ def test_a_still_shows_the_chart_as_it_stands_at_first():
 def test_without_what_draws_it_a_chart_has_no_still(monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     bundle = explore(lossbook.huber, (-4, 4, 1), about=ABOUT)._repr_mimebundle_()
-    assert sorted(bundle) == [MIME, "text/plain"]
+    assert sorted(bundle) == [MIMES[0], "text/plain"]
 
 
 def test_names_and_units_may_hold_quotation_marks():

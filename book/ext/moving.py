@@ -1,6 +1,6 @@
 """Charts with sliders on the site: what a notebook stores as Vega-Lite becomes a figure that moves.
 
-A stored output of the type ``application/vnd.vegalite.v5+json`` turns into the JSON itself and a
+A stored output of a type of Vega's (``MIMES``) turns into the JSON itself and a
 place to draw it, where the still picture of the same output stands until then. Vega comes from
 vl-convert, once for the site, and only pages with a chart load it, so that nothing is asked of any
 other address and pages also work from a folder.
@@ -16,16 +16,15 @@ from pathlib import Path
 
 import vl_convert
 
-from lossbook.tools.explore import VEGA_LITE
+from lossbook.tools.explore import MIMES, VEGA_LITE
 
-MIME = "application/vnd.vegalite.v5+json"
 BUNDLE = "vega.js"
 STILLS = "_static/stills"
 
 DRAW = """
 document.querySelectorAll(".moving-chart").forEach(function (place) {
   var spec = JSON.parse(place.querySelector("script").textContent);
-  var options = Object.assign({mode: "vega-lite"}, (spec.usermeta || {}).embedOptions);
+  var options = Object.assign({mode: spec.marks ? "vega" : "vega-lite"}, (spec.usermeta || {}).embedOptions);
   window.vegaEmbed(place.querySelector(".moving-chart-canvas"), spec, options).then(function () {
     place.dataset.drawn = "yes";
   }, function (error) { console.error(error); });
@@ -53,9 +52,9 @@ def replace_charts(app, docname: str, source: list[str]) -> None:
     charts = 0
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
-            spec = output.get("data", {}).get(MIME)
-            if spec is not None:
-                still = write_still(app, output["data"]["image/png"])
+            stored = output.get("data", {})
+            for spec in (stored[mime] for mime in MIMES if mime in stored):
+                still = write_still(app, stored["image/png"])
                 output["data"] = {"text/html": as_html(spec, "../" * docname.count("/") + still)}
                 charts += 1
     if charts:

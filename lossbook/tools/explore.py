@@ -19,14 +19,24 @@ import numpy as np
 from lossbook.tools.numeric import jumps, loss_and_slope_at
 from lossbook.tools.plots import INK, MUTED, PALETTE, RULE
 
-__all__ = ["MOST_BYTES", "Moving", "explore", "slider"]
+__all__ = ["MIMES", "MOST_BYTES", "Moving", "explore", "slider"]
+
+MIMES = ("application/vnd.vegalite.v5+json", "application/vnd.vega.v5+json")
+"""What JupyterLab draws: Vega-Lite for a chart with sliders, Vega for a piece to play with."""
 
 MOST_BYTES = 200_000
 """The most that a chart may take as JSON, so that a page with one opens at once."""
 
-MIME = "application/vnd.vegalite.v5+json"  # what JupyterLab 4.5 draws
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 STILL = "A still: the sliders move it in JupyterLab and on the site."
+NOTE = {
+    "text": STILL,
+    "orient": "bottom",
+    "anchor": "start",
+    "fontWeight": "normal",
+    "fontSize": 12,
+    "color": MUTED,
+}
 VEGA_LITE = "5.8"  # the oldest that vl-convert has, and the nearest to JupyterLab's own
 SHARPNESS = 1.5  # pixels of a still to one of the chart
 COLOURS = 32  # of a still: a tenth of the bytes, and they look the same
@@ -73,6 +83,8 @@ class Moving:
     ['application/vnd.vegalite.v5+json', 'image/png', 'text/plain']
     """
 
+    MIME = MIMES[0]
+
     def __init__(self, chart, text, datasets=None):
         if not text.strip():
             raise ValueError(
@@ -99,7 +111,7 @@ class Moving:
     def _repr_mimebundle_(self, include=None, exclude=None):
         still = self.still()
         picture = {"image/png": base64.b64encode(still).decode()} if still else {}
-        return {MIME: self.spec, **picture, "text/plain": repr(self)}
+        return {self.MIME: self.spec, **picture, "text/plain": repr(self)}
 
     def still(self):
         """Draw the chart as it stands at first, without sliders.
@@ -117,12 +129,16 @@ class Moving:
         except ModuleNotFoundError:
             return None
         vl_convert.register_font_directory(f"{matplotlib.get_data_path()}/fonts/ttf")
-        note = {"text": STILL, "orient": "bottom", "anchor": "start", "fontWeight": "normal", "fontSize": 12}
-        spec = {**self.spec, "title": {**note, "color": MUTED, "offset": 12}}
-        drawn = Image.open(io.BytesIO(vl_convert.vegalite_to_png(spec, VEGA_LITE, scale=SHARPNESS)))
+        drawn = Image.open(io.BytesIO(self._drawn(vl_convert)))
         small = io.BytesIO()
         drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
         return small.getvalue()
+
+    def _drawn(self, vl_convert):
+        """Return the still as a PNG, with a note below it."""
+        return vl_convert.vegalite_to_png(
+            {**self.spec, "title": {**NOTE, "offset": 12}}, VEGA_LITE, SHARPNESS
+        )
 
 
 def slider(name, steps, start, text=None):
