@@ -31,7 +31,7 @@ _WHOLE = re.compile(r"(?<![\w.-])-?\d+(?![\w-]|\.\d)")
 
 
 @dataclass(frozen=True)
-class Row:
+class Statement:
     """One checked item of an article: its id, what kind of thing it is, the verdict, our words."""
 
     id: str
@@ -72,7 +72,7 @@ def read_rows(markdown):
 
     Returns
     -------
-    list of Row
+    list of Statement
 
     Raises
     ------
@@ -85,7 +85,7 @@ def read_rows(markdown):
     >>> read_rows("**A1-06** · claim · **correct.** Four errors give 0.375.")[0].decimals
     ['0.375']
     """
-    rows = [Row(m["id"], m["kind"], m["verdict"], m["text"].strip()) for m in _ROW.finditer(markdown)]
+    rows = [Statement(m["id"], m["kind"], m["verdict"], m["text"].strip()) for m in _ROW.finditer(markdown)]
     begun = re.findall(r"^\*\*(A\d-\d\d)\*\*", markdown, re.MULTILINE)
     if begun != [row.id for row in rows]:
         broken = sorted(set(begun) - {row.id for row in rows}) or begun
