@@ -2,8 +2,9 @@
 
 First the names of the losses and the list of their chapters are written, as :mod:`listing` has it.
 
-The ``.md`` is the source. A twin is made anew, from the first cell to the last, when its cells
-differ from the source or when a cell was not executed; ``--all`` makes every twin. What is
+The ``.md`` is the source. A twin is made anew, from the first cell to the last, when its code
+differs from the source or when a cell was not executed; ``--all`` makes every twin. Where the prose
+alone differs, the outputs stay: no cell reads prose. What is
 stored holds nothing that changes from one run to the next, so a second run writes the same bytes.
 The bibliography's page is written from ``references.bib`` and from who cites it.
 
@@ -283,6 +284,20 @@ def is_stale(source: Path) -> bool:
     return inputs(read_source(source)) != inputs(notebook) or counts != list(range(1, len(counts) + 1))
 
 
+def reworded(source: Path) -> nbformat.NotebookNode | None:
+    """Return the twin with the new prose of its source; None if code changed, or was never executed."""
+    if not twin(source).exists():
+        return None
+    told, ran = read_source(source), read_twin(twin(source))
+    new, old = ([c for c in notebook.cells if c.cell_type == "code"] for notebook in (told, ran))
+    code = [[one for one in inputs(notebook) if one[0] == "code"] for notebook in (told, ran)]
+    if code[0] != code[1] or [c.execution_count for c in old] != list(range(1, len(old) + 1)):
+        return None
+    for cell, executed in zip(new, old, strict=True):
+        cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+    return clean(told)
+
+
 def shown(path: Path) -> str:
     """Return a path as a reader would type it."""
     return os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else path.name
@@ -295,7 +310,7 @@ def sync(paths: list[Path], everything: bool = False) -> int:
         if everything or is_stale(source):
             print(f"  {shown(source)}", flush=True)
             try:
-                notebook = execute(source)
+                notebook = (None if everything else reworded(source)) or execute(source)
             except CellFailed as failure:
                 print(f"{shown(source)}: {failure}", file=sys.stderr)
                 wrong += 1
@@ -308,7 +323,7 @@ def sync(paths: list[Path], everything: bool = False) -> int:
         for line in found:
             print(f"{shown(source.parent)}/{line}", file=sys.stderr)
         wrong += bool(found)
-    print(f"{done} executed, {kept} left as they were, {wrong} with something wrong")
+    print(f"{done} made anew, {kept} left as they were, {wrong} with something wrong")
     return wrong
 
 

@@ -108,3 +108,22 @@ def test_a_name_that_is_gone_is_found():
     ]
     prose = nbformat.v4.new_markdown_cell("`tail` is what remains, and `loudness` is gone.")
     assert unknown_names(nbformat.v4.new_notebook(cells=[code, prose])) == ["loudness"]
+
+
+FIELD_WORDS = (
+    "subgradient pinball convex Hessian curvature Jacobian residual likelihood minibatch validation overfit "
+    "class_weight vanish IoU Jaccard SVM NLL multi-label imbalance temperature triplet"
+).split() + ["log loss", "smooth L1"]
+CHAPTERS = [path for path in TWINS if path.parent.name in ("foundations", "losses", "practice")]
+
+
+@pytest.mark.parametrize("word", FIELD_WORDS)
+def test_the_book_says_the_words_of_the_field(word):
+    """A word that a reader brings along stands in the prose of a chapter, not only in a glossary."""
+    said = [
+        path.stem
+        for path in CHAPTERS
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "markdown" and word.casefold() in cell.source.casefold()
+    ]
+    assert said, f"{word!r} stands in no chapter"

@@ -125,6 +125,22 @@ def test_a_second_run_writes_the_same_bytes(pair):
     assert sync.twin(pair).read_bytes() == before
 
 
+def test_new_prose_keeps_the_outputs_and_new_code_does_not(pair, monkeypatch):
+    pair.write_text(pair.read_text() + "\nA sentence more.\n", encoding="utf-8")
+    runs = []
+    execute = sync.execute
+    monkeypatch.setattr(sync, "execute", lambda source: runs.append(source) or execute(source))
+    assert sync.sync([pair]) == 0 and not runs
+    kept = sync.twin(pair).read_bytes()
+    assert b"A sentence more." in kept
+    assert sync.sync([pair], everything=True) == 0 and runs == [pair]
+    assert sync.twin(pair).read_bytes() == kept
+    pair.write_text(
+        pair.read_text().replace("```{code-cell} ipython3\n", "```{code-cell} ipython3\n# new\n", 1)
+    )
+    assert sync.sync([pair]) == 0 and runs == [pair, pair]
+
+
 def change_printed(cells):
     cells[0].outputs[0].text = cells[0].outputs[0].text.replace("0.25", "0.26")
 
