@@ -20,10 +20,10 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx_design",
     "sphinx_copybutton",
-    "sphinx_togglebutton",
+    "formulas",
     "hidden",
+    "light",
     "moving",
     "names",
     "verdicts",
@@ -61,6 +61,7 @@ myst_enable_extensions = [
 ]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
+myst_update_mathjax = False  # formulas.py sets them
 smartquotes = False
 
 autodoc_member_order = "bysource"  # the order of the chapters
@@ -78,14 +79,13 @@ html_domain_indices = False  # the index has every module, too
 copybutton_prompt_text = r">>> |\.\.\. |\$ |In \[\d*\]: | {2,5}\.\.\.: | {5,8}: "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"
-togglebutton_hint = "Show"
-togglebutton_hint_hide = "Hide"
 
 # -- What is written ---------------------------------------------------------------------------
 html_theme = "sphinx_book_theme"
 html_static_path = ["_static"]
+templates_path = ["_templates"]
 html_css_files = ["lossbook.css"]
-html_context = {"default_mode": "auto"}  # light or dark, as the reader's system says
+html_context = {"default_mode": "light"}  # where no script runs; else as the reader's system says
 html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # it fetches pages, which a browser refuses to a file:// page
@@ -106,16 +106,7 @@ html_theme_options = {
     "home_page_in_toc": True,
     "article_footer_items": [],
     "footer_content_items": [],
-    "pygments_light_style": "friendly",
-    "pygments_dark_style": "github-dark",
+    "pygments_light_style": "a11y-high-contrast-light",  # 4.5 to 1 and more on the ground of the cells
+    "pygments_dark_style": "github-dark-high-contrast",
 }
-pygments_style = "friendly"
-
-mathjax_path = "mathjax/es5/tex-chtml.js"  # vendored: the site asks nothing of any other address
-mathjax3_config = {
-    "options": {
-        "enableMenu": False,  # its dialogs load parts that are not vendored
-        "menuOptions": {"settings": {"assistiveMml": True}},
-    },
-    "chtml": {"scale": 1.0},
-}
+pygments_style = "a11y-high-contrast-light"

@@ -29,7 +29,9 @@ def rows_of(chart, name="settings"):
 
 @pytest.mark.parametrize("delta", [1.0, 2.0])
 def test_the_numbers_are_those_of_the_loss(delta):
-    chart = explore(lossbook.huber, prediction=(-4, 4, 0.5), label=(-1, 1, 1), delta=(1, 2, 1), about=ABOUT)
+    chart = explore(
+        lossbook.huber, prediction=(-4, 4, 0.5), label=(-1, 1, 1), delta=(1, 2, 1), parts=1, about=ABOUT
+    )
     places = np.arange(-4, 4.1, 0.5)[:, np.newaxis]
     for row in rows_of(chart):
         if row["delta"] == delta:
@@ -45,7 +47,7 @@ def test_a_batch_moves_as_it_says_and_the_slope_follows_the_way():
         angle = np.radians(prediction)
         return [[1.0, 0.0]], [[np.cos(angle), np.sin(angle)]]
 
-    row = rows_of(explore(lossbook.cosine_similarity, (0, 180, 10), batch=turned, about=ABOUT))[0]
+    row = rows_of(explore(lossbook.cosine_similarity, (0, 180, 10), batch=turned, parts=1, about=ABOUT))[0]
     angles = np.radians(np.arange(0, 181, 10))
     np.testing.assert_allclose(row["loss"], -np.cos(angles), atol=1e-3)
     np.testing.assert_allclose(row["slope"], np.sin(angles) * np.pi / 180, atol=1e-5)
@@ -53,7 +55,8 @@ def test_a_batch_moves_as_it_says_and_the_slope_follows_the_way():
 
 def test_an_object_keeps_its_settings():
     loss = lossbook.BinaryCrossentropy(from_logits=True)
-    chart = explore(loss, (-2, 2, 1), label=(0, 1, 1), label_smoothing=(0, 0.2, 0.1), about=ABOUT)
+    controls = {"label": (0, 1, 1), "label_smoothing": (0, 0.2, 0.1)}
+    chart = explore(loss, (-2, 2, 1), **controls, parts=1, about=ABOUT)
     row = next(row for row in rows_of(chart) if row["label"] == 1 and row["label_smoothing"] == 0)
     np.testing.assert_allclose(row["slope"], lossbook.sigmoid(np.arange(-2.0, 3.0)) - 1, rtol=1e-3)
 
@@ -62,6 +65,24 @@ def test_a_line_breaks_where_the_slope_jumps_and_nowhere_else():
     absolute = rows_of(explore(lossbook.mae, (-2, 2, 0.25), about=ABOUT))[0]
     assert absolute["piece"][0] != absolute["piece"][-1]
     assert "piece" not in rows_of(explore(lossbook.mse, (-2, 2, 0.25), about=ABOUT))[0]
+
+
+def test_a_curve_is_smooth_between_two_places_of_its_slider():
+    chart = explore(
+        lossbook.mse, (-180, 180, 10), batch=lambda prediction: ([[0.0]], [[prediction / 90]]), about=ABOUT
+    )
+    places = np.linspace(-180, 180, 36 * 3 + 1)
+    np.testing.assert_allclose(rows_of(chart)[0]["loss"], (places / 90) ** 2, rtol=1e-3, atol=1e-9)
+    slider = next(param["bind"] for param in chart.spec["params"] if param["name"] == "set_prediction")
+    assert slider["step"] == 10
+
+
+def test_a_code_is_chosen_by_its_words():
+    words = {"label": ("pale", "dark")}
+    chart = explore(lossbook.huber, (-2, 2, 1), label=(0, 1, 1), words=words, about=ABOUT)
+    bind = next(param["bind"] for param in chart.spec["params"] if param["name"] == "set_label")
+    assert bind["input"] == "radio"
+    assert dict(zip(bind["options"], bind["labels"], strict=True)) == {0: "pale", 1: "dark"}
 
 
 def test_what_has_no_number_is_a_gap():
@@ -136,6 +157,7 @@ def test_the_same_call_makes_the_same_chart():
         (lambda: explore(lossbook.huber, (-4, 4, 0.01), delta=(0.1, 10, 0.1)), f"{MOST_BYTES:,}"),
         (lambda: Moving(None, " "), "without a text"),
         (lambda: slider("x", (0, 1, 0), 0), "whole number of steps"),
+        (lambda: slider("x", (0, 2, 1), 0, words=["no", "yes"]), "Received 2 words for x; expected 3"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(call, message):

@@ -252,10 +252,6 @@ def visit(browser, address: str, scheme: str = "light"):
     page.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: said.append(str(e)))
     page.goto(address, wait_until="load")
-    page.wait_for_function(
-        "!window.MathJax || !MathJax.startup || !MathJax.startup.promise || "
-        "MathJax.startup.promise.then(() => true)"
-    )
     return page, asked, said
 
 
@@ -269,9 +265,9 @@ def test_pages_open_from_the_file_system(browser, scheme):
         assert asked == [], f"{name} asked for {asked}"
         assert said == [], f"{name} said {said}"
         assert page.evaluate("document.documentElement.dataset.theme") == scheme, name
-        formulas, shown = page.locator(".math").count(), page.locator("mjx-container").count()
-        assert bool(formulas) == bool(shown), f"{name}: {formulas} formulas, {shown} typeset"
-        wrong = page.locator("mjx-merror, merror").all_text_contents()
+        formulas, shown = page.locator(".math").count(), page.locator(".math math").count()
+        assert formulas == shown, f"{name}: {formulas} formulas, {shown} set"
+        wrong = page.locator("merror, .temml-error").all_text_contents()
         assert wrong == [], f"{name}: formulas with an error: {wrong}"
         width = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert width <= 0, f"{name} is {width} pixels wider than the window"
@@ -333,25 +329,44 @@ def test_worried_words_find_the_clinic(browser):
 @needs_site
 @needs_browser
 def test_a_chart_is_a_still_picture_without_javascript(browser):
-    context = browser.new_context(java_script_enabled=False)
+    context = browser.new_context(java_script_enabled=False, color_scheme="light")
     page = context.new_page()
     page.goto((SITE / "losses" / "huber.html").as_uri())
-    still = page.locator(".moving-chart img")
-    still.scroll_into_view_if_needed()
+    stills = page.locator(".moving-chart img:visible")
+    stills.first.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
-    box = still.bounding_box()
-    assert still.count() == 1 and box["width"] > 500 and 300 < box["height"] < 800
+    box = stills.first.bounding_box()
+    assert stills.count() == 1 and box["width"] > 500 and 300 < box["height"] < 800
+    assert (
+        page.locator(".math math").count() > 10
+        and page.locator("html").get_attribute("data-theme") == "light"
+    )
     assert page.locator("blockquote", has_text="Predict first").count() == 1
     context.close()
 
 
 CHARTS = [p for p in PAGES if 'class="moving-chart"' in p.read_text(encoding="utf-8")]
+DRAWN = "c => c.dataset.drawn === 'yes'"
+WORDS_CUT_OFF = """chart => {
+    const right = document.documentElement.clientWidth;
+    const texts = [...chart.querySelectorAll("svg text, label, output, .moving-chart-reading")];
+    const out = texts.filter(t => t.textContent && getComputedStyle(t).visibility !== "hidden")
+        .map(t => [t.textContent, t.getBoundingClientRect()])
+        .filter(([, box]) => box.width && (box.left < 0 || box.right > right + 0.5));
+    return out.map(([text]) => text);
+}"""
+SMALLEST = """chart => {
+    const svg = chart.querySelector("svg.marks");
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    return scale * Math.min(...[...svg.querySelectorAll("text")].map(t => parseFloat(getComputedStyle(t).fontSize)));
+}"""
 
 
 @needs_site
-def test_pages_with_charts_load_vega_and_no_other_page_does():
-    with_vega = [p for p in PAGES if re.search(r'src="[^"]*vega\.js', p.read_text(encoding="utf-8"))]
-    assert with_vega == CHARTS != []
+def test_pages_with_charts_load_what_draws_them_and_no_other_page_does():
+    loading = [p for p in PAGES if re.search(r'src="[^"]*moving\.js', p.read_text(encoding="utf-8"))]
+    assert loading == CHARTS != []
+    assert not any(re.search(r'src="[^"]*vega\.js', p.read_text(encoding="utf-8")) for p in PAGES)
 
 
 @needs_site
@@ -364,18 +379,67 @@ def test_every_slider_moves_its_plot(browser):
         name = path.relative_to(SITE)
         for chart in page.locator(".moving-chart").all():
             chart.scroll_into_view_if_needed()
-            page.wait_for_function(
-                "c => c.dataset.drawn === 'yes'", arg=chart.element_handle(), timeout=30_000
-            )
+            page.wait_for_function(DRAWN, arg=chart.element_handle(), timeout=30_000)
             assert len(chart.get_attribute("aria-label").split()) >= 15, f"{name}: a chart without words"
-            sliders = chart.locator("input[type=range]").all()
-            assert sliders, f"{name}: a chart without sliders"
-            for slider in sliders:
-                stuck = move(page, slider, lambda chart=chart: plot_of(chart))
-                label = slider.locator("xpath=ancestor::label").text_content()
+            assert chart.locator("svg.marks[role][aria-label]").count() == 1, (
+                f"{name}: a picture without a role"
+            )
+            controls = chart.locator("input[type=range], select").all()
+            assert controls, f"{name}: a chart without sliders"
+            for control in controls:
+                stuck = move(page, control, lambda chart=chart: plot_of(chart))
+                label = chart.locator(f"label[for='{control.get_attribute('id')}']").text_content()
                 assert not stuck, f"{name}: {label!r} does not move its plot"
                 moved += 1
             assert chart.bounding_box()["width"] <= 760, f"{name}: a chart wider than the text"
         assert asked == [] and said == [], f"{name}: {asked} {said}"
         page.close()
     assert moved >= 2 * len(CHARTS)
+
+
+@needs_site
+@needs_browser
+@pytest.mark.parametrize("width", [360, 390])
+def test_every_chart_fits_a_phone(browser, width):
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme="dark")
+    for path in CHARTS:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        for chart in page.locator(".moving-chart").all():
+            chart.scroll_into_view_if_needed()
+            page.wait_for_function(DRAWN, arg=chart.element_handle(), timeout=30_000)
+            name = path.relative_to(SITE)
+            assert chart.evaluate(WORDS_CUT_OFF) == [], name
+            assert chart.evaluate(SMALLEST) >= 8.5, f"{name}: letters that cannot be read"
+            assert chart.evaluate("c => c.scrollWidth <= c.clientWidth"), f"{name}: a chart is cut off"
+        page.close()
+    context.close()
+
+
+@needs_site
+@needs_browser
+def test_a_chart_is_drawn_when_near_says_its_numbers_follows_the_theme_and_is_reset(browser):
+    page, asked, said = visit(browser, (SITE / "losses" / "huber.html").as_uri())
+    assert page.evaluate("typeof vegaEmbed") == "undefined", "Vega is loaded before a chart is near"
+    chart = page.locator(".moving-chart").first
+    chart.scroll_into_view_if_needed()
+    page.wait_for_function(DRAWN, arg=chart.element_handle(), timeout=30_000)
+    reading, first = chart.locator("[aria-live]"), plot_of(chart)
+    assert "loss" in reading.text_content() and "slope" in reading.text_content()
+    before, slider = reading.text_content(), chart.locator("input[type=range]").first
+    slider.focus()
+    page.keyboard.press("End")
+    page.wait_for_function("([r, old]) => r.textContent !== old", arg=[reading.element_handle(), before])
+    chart.get_by_role("button", name="Reset").click()
+    page.wait_for_function("([r, old]) => r.textContent === old", arg=[reading.element_handle(), before])
+    assert plot_of(chart) == first
+
+    def colours():
+        return {line.get_attribute("stroke") for line in chart.locator("svg.marks .mark-line path").all()}
+
+    by_day = colours()
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_timeout(1500)
+    assert colours() and not colours() & by_day
+    assert asked == [] and said == []
+    page.close()

@@ -71,7 +71,10 @@ def explore_reduction(loss, y_true, y_pred, *, prediction, weight, unit, about="
         "weight": "weight of sample 1",
         "counts": f"sample {len(y_true)} counts (mask)",
     }
-    sliders = [slider(f"set_{name}", controls[name], first[name], named[name]) for name in controls]
+    said = {"counts": ("no", "yes")}
+    sliders = [
+        slider(f"set_{name}", controls[name], first[name], named[name], said.get(name)) for name in controls
+    ]
     index = [
         f"round((set_{name} - {_number(steps[0])}) / {_number(steps[2])})" for name, steps in controls.items()
     ]
@@ -88,17 +91,19 @@ def explore_reduction(loss, y_true, y_pred, *, prediction, weight, unit, about="
     )
     at = {
         "x": alt.X(
-            "column:N", sort=columns, title=None, axis=alt.Axis(orient="top", labelAngle=0, labelFontSize=12)
+            "column:N",
+            sort=columns,
+            title=None,
+            axis=alt.Axis(orient="top", labelAngle=0),
         ),
-        "y": alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(labelFontSize=12)),
+        "y": alt.Y("row:N", sort=rows, title=None),
     }
     shade = alt.condition(
         "datum.column == 'sample' || datum.column == 'weighted'", alt.value("#eef3f8"), alt.value("#fff")
     )
     boxes = grid.mark_rect(stroke=RULE).encode(**at, color=shade)
     texts = grid.mark_text(fontSize=13, color=INK).encode(**at, text="text:N")
-    wide = WIDTH - 130  # beside the names of the reductions
-    table = alt.layer(boxes, texts).properties(width=wide, height=34 * len(rows))
+    table = alt.layer(boxes, texts).properties(width=WIDTH, height=34 * len(rows))
 
     names = [outcome["name"] for outcome in outcomes[1:]]
     given = alt.Chart(alt.NamedData("results")).transform_filter(f"{here} && datum.name != 'none'")
@@ -108,14 +113,15 @@ def explore_reduction(loss, y_true, y_pred, *, prediction, weight, unit, about="
         title=f"loss ({unit}); bars are cut off at the edge",
         scale=alt.Scale(domain=[0, 1.6 * most], nice=False),
     )
-    down = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelFontSize=12, labelLimit=220))
-    bars = given.mark_bar(color="#9cc3e0", height=16, clip=True).encode(x=across, y=down)
-    words = given.mark_text(align="left", fontSize=13, color=INK).encode(
-        x=alt.value(6), y=down, text="words:N"
-    )
-    chart = alt.vconcat(
-        table, alt.layer(bars, words).properties(width=wide, height=30 * len(names)), spacing=18
-    )
+    down = alt.Y("name:N", sort=names, title=None, axis=None)
+    bars = given.mark_bar(color="#9cc3e0", height=16, yOffset=8, clip=True).encode(x=across, y=down)
+
+    def written(text, offset):
+        words = given.mark_text(align="left", fontSize=13, color=INK, yOffset=offset)
+        return words.encode(x=alt.value(6), y=down, text=text)
+
+    shown = alt.layer(bars, written("name:N", -9), written("words:N", 9))
+    chart = alt.vconcat(table, shown.properties(width=WIDTH, height=42 * len(names)), spacing=18)
     text = (
         f"A table of {len(rows)} samples: the cost of each element, their mean for each sample, its weight, "
         "its mask, and the weighted value. Below, what each reduction makes of them, with total and divisor. "

@@ -73,8 +73,8 @@ class Showpiece(Moving):
 # --- words of the drawings -----------------------------------------------------------------
 
 
-def _text(x, y, text, *, size=13, align="left", colour="ink", data=None, weight="normal", baseline="middle"):
-    """Return a mark of words; `x`, `y`, `text` and `colour` are expressions."""
+def _text(x, y, text, *, size=13, align="left", colour="ink", data=None, weight="normal", name=None):
+    """Return a mark of words; `x`, `y`, `text` and `colour` are expressions. A page reads out "spoken_…"."""
     look = {"x": x, "y": y, "text": text, "fill": colour, "fontSize": f"width < 420 ? {size - 2} : {size}"}
     mark = {
         "type": "text",
@@ -82,13 +82,13 @@ def _text(x, y, text, *, size=13, align="left", colour="ink", data=None, weight=
         "encode": {
             "enter": {
                 "align": {"value": align},
-                "baseline": {"value": baseline},
+                "baseline": {"value": "middle"},
                 "fontWeight": {"value": weight},
             },
             "update": {key: {"signal": expression} for key, expression in look.items()},
         },
     }
-    return mark | ({"from": {"data": data}} if data else {})
+    return mark | ({"from": {"data": data}} if data else {}) | ({"name": name} if name else {})
 
 
 def _mark(kind, data=None, name=None, interactive=False, **look):
@@ -324,6 +324,7 @@ def bet():
             "below - 26",
             "'on average ' + format(mean, '.2f') + ' nats; the least is ' + format(least, '.2f')",
             weight="bold",
+            name="spoken_mean",
         ),
         _mark("rule", x=36, x2="width", y="below + 150", y2="below + 150", stroke="muted"),
         *(
@@ -373,6 +374,7 @@ def bet():
             "'Sunday ' + sunday + ': ' + format(datum.average, '.2f') + ' nats each, fortune × ' + "
             f"format(exp(sunday * ({float(np.log(3))!r} - datum.average)), '.3~g')",
             data="last",
+            name="spoken_last",
         ),
         _text("0", "below - 8", "'nats a Sunday, on average so far'", size=12, colour="muted"),
     ]
@@ -549,8 +551,10 @@ def painting():
         most = f"max(abs(datum.low{k}), abs(datum.high{k}), 1e-12)"
         left = f"{k} * (map + 10)"
         marks += [
-            _text(left, "maps - 32", _quoted(name), data="one", weight="bold"),
-            _text(left, "maps - 14", f"format({value}, '.4f')", data="one", weight="bold"),
+            _text(left, "maps - 32", _quoted(name), data="one", weight="bold", name=f"spoken_name{k}"),
+            _text(
+                left, "maps - 14", f"format({value}, '.4f')", data="one", weight="bold", name=f"spoken_{k}"
+            ),
             _mark(
                 "rect",
                 "pixels",
@@ -763,6 +767,7 @@ def lattice():
             "'loss ' + format(-log(P), '.3f') + ' nats = −log ' + format(P, '.3~g') + ', over ' + "
             f"({json.dumps(paths)})[label] + ' paths'",
             weight="bold",
+            name="spoken_loss",
         ),
         _text("0", "22", "'what it says (drag a cell up or down)'", size=12, colour="muted"),
         _mark(

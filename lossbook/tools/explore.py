@@ -40,6 +40,8 @@ NOTE = {
 VEGA_LITE = "5.8"  # the oldest that vl-convert has, and the nearest to JupyterLab's own
 SHARPNESS = 1.5  # pixels of a still to one of the chart
 COLOURS = 32  # of a still: a tenth of the bytes, and they look the same
+MOST_POINTS = 6_000  # of all curves of a chart that is made finer than its slider
+SMOOTH = 45  # pieces of a curve, or more, where the bytes allow it: no corner shows between two
 WIDTH, HEIGHT = 560, 210  # of a plot, in pixels
 CONFIG = {
     "axis": {
@@ -141,8 +143,8 @@ class Moving:
         )
 
 
-def slider(name, steps, start, text=None):
-    """Make an Altair parameter that a slider sets.
+def slider(name, steps, start, text=None, words=None):
+    """Make an Altair parameter that a slider sets, or a choice between words.
 
     Parameters
     ----------
@@ -154,6 +156,8 @@ def slider(name, steps, start, text=None):
         Where it stands first.
     text : str, optional
         What the reader sees beside the slider; None takes the name.
+    words : sequence of str, optional
+        What each place means, where the number is a code: the reader chooses among these words.
 
     Returns
     -------
@@ -162,7 +166,8 @@ def slider(name, steps, start, text=None):
     Raises
     ------
     ValueError
-        If the steps do not lead from the lowest value to the highest, or miss `start`.
+        If the steps do not lead from the lowest value to the highest, or miss `start`, or if the
+        words are not one for each place.
     ImportError
         If Altair is not installed.
 
@@ -170,6 +175,8 @@ def slider(name, steps, start, text=None):
     --------
     >>> slider("delta", (0.5, 2.0, 0.5), start=1.0).name
     'delta'
+    >>> slider("label", (0, 1, 1), start=1, words=["fine", "burnt"]).param.bind.labels
+    ['fine', 'burnt']
     """
     places = _places(name, steps)
     if not np.isclose(places, start, rtol=0, atol=1e-9).any():
@@ -177,7 +184,15 @@ def slider(name, steps, start, text=None):
             f"Received start={start!r} for {name}; expected one of {_few(places)}. Move it to a step."
         )
     low, high, step = (_number(number) for number in steps)
-    binding = _altair().binding_range(min=low, max=high, step=step, name=f"{text or name} ")
+    if words is None:
+        binding = _altair().binding_range(min=low, max=high, step=step, name=f"{text or name} ")
+    elif len(words) == len(places):
+        options = [_number(place) for place in places]
+        binding = _altair().binding_radio(options=options, labels=list(words), name=f"{text or name} ")
+    else:
+        raise ValueError(
+            f"Received {len(words)} words for {name}; expected {len(places)}. Give one for each place."
+        )
     return _altair().param(name=name, value=_number(start), bind=binding)
 
 
@@ -195,6 +210,8 @@ def explore(
     heights=None,
     pale=True,
     names=None,
+    words=None,
+    parts=None,
     **controls,
 ):
     """Draw a loss above its slope, with a slider for the prediction and for each control.
@@ -226,6 +243,11 @@ def explore(
         Whether the curve of the first setting stays, in grey, when the sliders move on.
     names : dict of str to str, optional
         What to call ``prediction`` and the controls beside their sliders.
+    words : dict of str to sequence of str, optional
+        For a control whose numbers are codes: what each of them means, to choose by.
+    parts : int, optional
+        How many pieces the curve has from one place of the prediction to the next. None takes as
+        many as look smooth: an odd number, since a kink often lies halfway.
     **controls
         The further sliders.
 
@@ -246,7 +268,7 @@ def explore(
     Examples
     --------
     >>> import lossbook
-    >>> chart = explore(lossbook.huber, prediction=(-3, 3, 1), delta=(1, 2, 1), about="A bowl.")
+    >>> chart = explore(lossbook.huber, prediction=(-3, 3, 1), delta=(1, 2, 1), parts=1, about="A bowl.")
     >>> chart.spec["datasets"]["settings"][0]["loss"]
     [2.5, 1.5, 0.5, 0, 0.5, 1.5, 2.5]
     """
@@ -254,11 +276,15 @@ def explore(
     units, names = units or {}, names or {}
     steps = {"prediction": prediction, **controls}
     start = {name: _middle(name, steps[name]) for name in steps} | (start or {})
-    places = _places("prediction", prediction)
+    words = words or {}
+    fine = (*prediction[:2], prediction[2] / (parts or _parts(prediction, controls)))
+    places = _places("prediction", fine)
     settings = _settings(loss, batch, places, controls)
     heights = _heights(settings) | (heights or {})
     called = {name: f"{names.get(name, name)}{_in_brackets(units.get(name))}" for name in steps}
-    sliders = [slider(f"set_{name}", steps[name], start[name], called[name]) for name in steps]
+    sliders = [
+        slider(f"set_{name}", steps[name], start[name], called[name], words.get(name)) for name in steps
+    ]
 
     rows = alt.NamedData("settings")
     columns = [name for name in ("loss", "slope", "piece") if name in settings[0]]
@@ -267,7 +293,7 @@ def explore(
     chosen = _chosen(controls, {name: f"set_{name}" for name in controls})
     curve = _laid_out(alt, rows, columns, places, chosen)
     ghost = _laid_out(alt, rows, columns, places, _chosen(controls, start))
-    here = f"abs(datum.prediction - set_prediction) < {_number(prediction[2]) / 2}"
+    here = f"abs(datum.prediction - set_prediction) < {_number(fine[2]) / 2}"
     spot = curve.transform_filter(here)
     across = alt.Scale(domain=[places[0], places[-1]], nice=False)
     x = {"title": called["prediction"], "scale": across}
@@ -287,9 +313,9 @@ def explore(
             layers.append(_tangent(alt, spot, places, heights, x, y))
         return alt.layer(*layers, dot).properties(width=WIDTH, height=height)
 
-    words = _readout(alt, spot, names, units)
+    reading = _readout(alt, spot, names, units)
     above, below = panel("loss", HEIGHT), panel("slope", 130)
-    chart = alt.vconcat(words, above, below, spacing=8).add_params(*sliders)
+    chart = alt.vconcat(reading, above, below, spacing=8).add_params(*sliders)
     return Moving(chart, _described(loss, steps, start, called, about), {"settings": settings})
 
 
@@ -439,6 +465,22 @@ def _places(name, steps):
             "Change the highest or the step."
         )
     return np.round(np.linspace(low, high, round(count) + 1), 10)
+
+
+def _parts(prediction, controls):
+    """Return how many pieces of a curve one step of the prediction takes: 1, 3 or 5.
+
+    Examples
+    --------
+    >>> _parts((0, 1, 0.05), {}), _parts((0, 1, 0.01), {}), _parts((0, 1, 0.05), {"delta": (0, 600, 1)})
+    (3, 1, 1)
+    """
+    stops = len(_places("prediction", prediction)) - 1
+    curves = math.prod(len(_places(name, steps)) for name, steps in controls.items())
+    smooth = next((parts for parts in (1, 3, 5) if parts * stops >= SMOOTH), 5)
+    return next(
+        (parts for parts in (5, 3, 1) if parts <= smooth and parts * stops * curves <= MOST_POINTS), 1
+    )
 
 
 def _middle(name, steps):
