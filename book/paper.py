@@ -1,4 +1,4 @@
-"""Print pages of the built site by Chromium, one PDF a page: ``python book/paper.py SITE FOLDER [page …]``."""
+"""Print pages of the built site by Chromium, one PDF a page: ``python book/paper.py SITE FOLDER [page]``."""
 
 from __future__ import annotations
 
