@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -62,6 +64,19 @@ def test_a_pair_without_its_header_would_open_unfolded(contents, clone):
     cells = done(contents.get(f"{path}.ipynb"))["content"].cells
     assert not any(cell.metadata.get("jupyter") for cell in cells)
     (clone / f"{path}.md").write_text(text, "utf-8")
+
+
+def test_make_lab_opens_the_landing_page_and_offers_one_file_a_page(clone):
+    from jupytext import TextFileContentsManager
+
+    opened = re.search(r"--LabApp.default_url=/lab/tree/(\S+)", (ROOT / "Makefile").read_text("utf-8"))[1]
+    assert opened == "notebooks/index.ipynb" and (ROOT / opened).exists()
+    settings = json.loads((ROOT / "book" / "lab" / "jupyter_server_config.json").read_text("utf-8"))
+    contents = TextFileContentsManager(root_dir=str(clone), **settings["ContentsManager"])
+    offered = {entry["name"] for entry in done(contents.get("notebooks/losses"))["content"]}
+    assert offered == {Path(path).name for path in PAIRS if path.startswith("notebooks/losses/")}
+    glossary = done(contents.get("notebooks/reference/glossary.md", type="file"))  # a link still opens it
+    assert "Glossary" in glossary["content"]
 
 
 @pytest.fixture(scope="module")
