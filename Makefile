@@ -1,4 +1,6 @@
 # make book     build the site and print the file to open
+# make epub     build the book for a reader of e-books
+# make pdf      print the book by the browser, one PDF a page
 # make lab      open the notebooks in JupyterLab
 # make test     run every test and re-execute every notebook (QUICK=1: what changed, in 90 seconds)
 # make everywhere  the notebooks and the numeric tests under every setting of this machine (ONLY="lowest whole")
@@ -11,7 +13,7 @@
 # Each makes .venv first if it is missing or out of date. PYTHON=... names the Python to make it with.
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab book test everywhere faults bench sync lock clean
+.PHONY: help env lab book epub pdf test everywhere faults bench sync lock clean
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
@@ -32,15 +34,25 @@ env:
 	@sh book/env.sh
 
 lab: env
-	@echo "Opening JupyterLab on notebooks/ (stop it with Ctrl-C) ..."
+	@echo "Opening notebooks/index.ipynb in JupyterLab (stop it with Ctrl-C) ..."
 	@JUPYTER_CONFIG_PATH="$(CURDIR)/book/lab" $(PY) -m jupyter lab --ServerApp.root_dir="$(CURDIR)" \
-		--LabApp.default_url=/lab/tree/notebooks $(ARGS)
+		--LabApp.default_url=/lab/tree/notebooks/index.ipynb $(ARGS)
 
 book: env
 	@echo "Building the site from notebooks/ ..."
 	@$(PY) -m sphinx -q -W --keep-going -n -c book -d book/_build/doctrees notebooks $(SITE) \
 		|| { rm -rf book/_build/doctrees; exit 1; }
 	@echo "Open file://$(CURDIR)/$(PAGE)"
+
+epub: env
+	@echo "Building the e-book from notebooks/ ..."
+	@$(PY) -m sphinx -q -W --keep-going -n -b epub -c book -d book/_build/doctrees-epub notebooks book/_build/epub \
+		|| { rm -rf book/_build/doctrees-epub; exit 1; }
+	@echo "Open $(CURDIR)/book/_build/epub/lossbook.epub"
+
+pdf: book
+	@echo "Printing every chapter by the browser ..."
+	@$(PY) book/paper.py $(SITE) book/_build/pdf $(ARGS)
 
 test: env
 	@echo "Running the tests, the doctests and every notebook ..."

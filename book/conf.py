@@ -1,5 +1,6 @@
 """How the book is bound. Sources are in notebooks/; this folder holds everything else."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ extensions = [
     "light",
     "moving",
     "names",
+    "seeking",
     "verdicts",
     "worries",
 ]
@@ -82,18 +84,21 @@ copybutton_exclude = ".linenos, .gp, .go"
 
 # -- What is written ---------------------------------------------------------------------------
 html_theme = "sphinx_book_theme"
+html_baseurl = os.environ.get("LOSSBOOK_URL", "")  # where the site is served, for what must name itself
+html_favicon = html_logo = "_static/favicon.svg"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = ["lossbook.css"]
 html_context = {"default_mode": "light"}  # where no script runs; else as the reader's system says
 html_copy_source = False
 html_show_sourcelink = False
-html_show_search_summary = False  # it fetches pages, which a browser refuses to a file:// page
+html_additional_pages = {"404": "404.html"}
 html_theme_options = {
     "navbar_start": [],
     "navbar_center": [],
     "navbar_end": [],
     "navbar_persistent": [],  # search stands in the sidebar
+    "logo": {"text": "lossbook", "alt_text": ""},
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "toc_title": "On this page",
@@ -110,3 +115,15 @@ html_theme_options = {
     "pygments_dark_style": "github-dark-high-contrast",
 }
 pygments_style = "a11y-high-contrast-light"
+
+# -- As an e-book ------------------------------------------------------------------------------
+epub_title = html_title
+epub_author = author
+epub_description = "Loss functions, computed from scratch, explained line by line and checked against Keras"
+epub_publisher = author
+epub_identifier = "lossbook"
+epub_scheme = "Title"
+epub_show_urls = "no"
+epub_css_files = ["paper.css"]
+epub_exclude_files = ["_static/vega.js", "_static/minisearch.js", "_static/pages.js", "_static/seeking.js"]
+suppress_warnings = ["epub.unknown_project_files", "epub.duplicated_toc_entry"]

@@ -38,10 +38,15 @@ KERNEL_ENV = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
+# What JupyterLab writes into a pair when it saves: a save changes no line but of outputs.
+FORMATS = {"cell_metadata_filter": "tags,mystnb,-all", "formats": "ipynb,md:myst"}
 METADATA = {
+    "jupytext": {"default_lexer": "ipython3", **FORMATS},
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+HEADER = "kernelspec,jupytext.formats,jupytext.cell_metadata_filter,-all"  # as in pyproject.toml
+PROMPTS = ("code_prompt_show", "code_prompt_hide")  # hidden.py adds them while the site is built
 SHOWING = {"print", "display", "explain", "compare"}  # calls that always show something
 MOST_LINES = 20  # of one code cell
 CODE_CELL = re.compile(r"^(`{3,}|:{3,})\{code-cell\}", re.MULTILINE)
@@ -83,8 +88,6 @@ def read_source(source: Path) -> nbformat.NotebookNode:
         tags = cell.metadata.get("tags", [])  # folded in JupyterLab, as on the site
         if "solution" in tags:
             cell.metadata["jupyter"] = {"outputs_hidden": True, "source_hidden": True}
-            prompts = {f"code_prompt_{act}": f"{act.title()} the solution" for act in ("show", "hide")}
-            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
         elif "hide-input" in tags:
             cell.metadata["jupyter"] = {"source_hidden": True}
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
@@ -101,7 +104,33 @@ def read_twin(path: Path) -> nbformat.NotebookNode:
 def kept_metadata(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return what a cell keeps beside its text: its tags, and how the site shows its figure (alt text)."""
     kept = {key: cell.metadata[key] for key in ("tags", "mystnb", "jupyter") if cell.metadata.get(key)}
-    return nbformat.from_dict(kept)
+    if "mystnb" in kept:
+        shown = {key: value for key, value in kept["mystnb"].items() if key not in PROMPTS}
+        kept = {key: shown if key == "mystnb" else value for key, value in kept.items()}
+    return nbformat.from_dict({key: value for key, value in kept.items() if value})
+
+
+def as_saved(text: str) -> str:
+    """Return the text of a source as JupyterLab saves it: its header, the breaks in what cells carry."""
+    notebook = jupytext.reads(text, fmt="md:myst")
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.metadata.jupytext.notebook_metadata_filter = HEADER
+    return jupytext.writes(notebook, fmt="md:myst")
+
+
+def tidy(source: Path) -> list[Path]:
+    """Write a pair as a save in JupyterLab leaves it; nothing is executed. Return what was changed."""
+    changed = {source: as_saved(source.read_text(encoding="utf-8"))}
+    if twin(source).exists() and not is_stale(source):
+        notebook = read_twin(twin(source))
+        notebook.metadata = nbformat.from_dict(METADATA)
+        for cell in notebook.cells:
+            cell.metadata = kept_metadata(cell)
+        changed[twin(source)] = as_text(notebook)
+    changed = {path: text for path, text in changed.items() if path.read_text(encoding="utf-8") != text}
+    for path, text in changed.items():
+        path.write_text(text, encoding="utf-8")
+    return list(changed)
 
 
 def inputs(notebook: nbformat.NotebookNode) -> list[tuple[str, str, str]]:
@@ -307,6 +336,7 @@ def sync(paths: list[Path], everything: bool = False) -> int:
     """Bring twins up to date; return how many notebooks have something wrong."""
     wrong = done = kept = 0
     for source in paths:
+        tidy(source)
         if everything or is_stale(source):
             print(f"  {shown(source)}", flush=True)
             try:

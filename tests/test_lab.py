@@ -1,5 +1,8 @@
 """A chapter in JupyterLab: its directives are rendered, all its cells run, and its chart moves."""
 
+import asyncio
+import inspect
+import json
 import os
 import re
 import shutil
@@ -8,14 +11,72 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import pytest
+import sync
 from browsing import BROWSER, FLAGS, move, needs_browser, plot_of
 from conftest import ROOT
 
 CHAPTER = "losses/huber.ipynb"
+PAIRS = [sync.twin(source).relative_to(ROOT).as_posix() for source in sync.sources()]
 START, RUN = 90, 300  # seconds that the server and all cells may take
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """The pairs and the settings of Jupytext, as in a clone, to be written to."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def contents(clone):
+    """What JupyterLab opens and saves files with, where Jupytext is installed."""
+    from jupytext import TextFileContentsManager
+
+    return TextFileContentsManager(root_dir=str(clone))
+
+
+def done(answer):
+    return asyncio.run(answer) if inspect.isawaitable(answer) else answer
+
+
+@pytest.mark.parametrize("path", PAIRS)
+def test_a_pair_opens_folded_and_a_save_changes_nothing(contents, clone, path):
+    notebook = done(contents.get(path))["content"]
+    for cell in notebook.cells:
+        if "solution" in cell.metadata.get("tags", []):
+            assert cell.metadata.jupyter == {"outputs_hidden": True, "source_hidden": True}, cell.source
+    done(contents.save({"type": "notebook", "format": "json", "content": notebook}, path))
+    for name in (path, path.replace(".ipynb", ".md")):
+        assert (clone / name).read_text("utf-8") == (ROOT / name).read_text("utf-8"), f"{name}: run make sync"
+
+
+def test_a_pair_without_its_header_would_open_unfolded(contents, clone):
+    """The check above is able to fail: the header is what brings the folding back."""
+    path = "notebooks/losses/huber"
+    text = (ROOT / f"{path}.md").read_text("utf-8")
+    (clone / f"{path}.md").write_text(text.replace("  cell_metadata_filter: tags,mystnb,-all\n", ""), "utf-8")
+    cells = done(contents.get(f"{path}.ipynb"))["content"].cells
+    assert not any(cell.metadata.get("jupyter") for cell in cells)
+    (clone / f"{path}.md").write_text(text, "utf-8")
+
+
+def test_make_lab_opens_the_landing_page_and_offers_one_file_a_page(clone):
+    from jupytext import TextFileContentsManager
+
+    opened = re.search(r"--LabApp.default_url=/lab/tree/(\S+)", (ROOT / "Makefile").read_text("utf-8"))[1]
+    assert opened == "notebooks/index.ipynb" and (ROOT / opened).exists()
+    settings = json.loads((ROOT / "book" / "lab" / "jupyter_server_config.json").read_text("utf-8"))
+    contents = TextFileContentsManager(root_dir=str(clone), **settings["ContentsManager"])
+    offered = {entry["name"] for entry in done(contents.get("notebooks/losses"))["content"]}
+    assert offered == {Path(path).name for path in PAIRS if path.startswith("notebooks/losses/")}
+    glossary = done(contents.get("notebooks/reference/glossary.md", type="file"))  # a link still opens it
+    assert "Glossary" in glossary["content"]
 
 
 @pytest.fixture(scope="module")

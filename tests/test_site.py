@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 from functools import cache
@@ -274,17 +275,6 @@ def test_pages_open_from_the_file_system(browser, scheme):
         page.close()
 
 
-@needs_site
-@needs_browser
-def test_search_works_from_the_file_system(browser):
-    page, asked, said = visit(browser, (SITE / "search.html").as_uri() + "?q=verdict")
-    page.wait_for_selector("#search-results li a", timeout=20_000)
-    assert asked == [] and said == []
-    target = page.locator("#search-results li a").first.get_attribute("href")
-    assert target and not REMOTE.match(target)
-    page.close()
-
-
 WORRIED = [
     "loss is nan", "loss nan after first epoch", "loss negative", "negative binary crossentropy",
     "loss stuck at 0.693", "loss not decreasing", "loss does not go down", "val loss lower than train loss",
@@ -300,30 +290,176 @@ ALSO_WORRIED = [
 ]  # fmt: skip
 """Other words: the clinic must be among the answers."""
 
+SOUGHT = {
+    "losses/mean_squared_error": ("MSE", "mean squared error", "L2 loss", "nn.MSELoss", "MeanSquaredError"),
+    "losses/mean_absolute_error": ("mae", "L1Loss pytorch", "mean absolute error"),
+    "losses/quantile": ("pinball loss", "quantile regression", "prediction interval"),
+    "losses/mean_absolute_percentage_error": ("mape", "percentage error"),
+    "losses/mean_squared_logarithmic_error": ("rmsle", "msle loss"),
+    "losses/huber": (
+        "huber",
+        "smooth l1 loss",
+        "robust regression",
+        "loss for outliers",
+        "tf.keras.losses.Huber",
+    ),
+    "losses/log_cosh": ("logcosh", "log cosh loss"),
+    "losses/binary_crossentropy": (
+        "bce",
+        "BCEWithLogitsLoss",
+        "binary cross entropy",
+        "log loss",
+        "multi-label",
+    ),
+    "losses/categorical_crossentropy": (
+        "categorical crossentropy",
+        "softmax cross entropy one-hot",
+        "label smoothing",
+    ),
+    "losses/sparse_categorical_crossentropy": (
+        *("sparse categorical crossentropy", "integer labels", "nn.CrossEntropyLoss", "ignore_index"),
+    ),
+    "losses/categorical_generalized_cross_entropy": ("noisy labels", "GCE loss"),
+    "losses/kl_divergence": ("kl divergence", "KLDivLoss", "relative entropy"),
+    "losses/poisson": ("poisson loss", "count data"),
+    "losses/binary_focal_crossentropy": ("focal loss", "RetinaNet loss"),
+    "losses/hinge": ("svm loss", "hinge"),
+    "losses/categorical_hinge": ("multiclass hinge",),
+    "losses/dice": ("dice loss", "image segmentation", "IoU loss"),
+    "losses/tversky": ("tversky", "false positives false negatives"),
+    "losses/cosine_similarity": ("cosine similarity", "embeddings direction"),
+    "losses/circle": ("circle loss", "triplet loss"),
+    "losses/ctc": ("ctc", "speech recognition", "ctc_batch_cost"),
+    "foundations/from-element-to-scalar": ("reduction sum_over_batch_size", "sample_weight mask reduction"),
+    "foundations/logits-and-floating-point": ("from_logits", "numerical stability float16"),
+    "foundations/gradients-and-training": ("gradient descent learning rate",),
+    "practice/why-your-number-differs": ("my loss does not match numpy", "keras vs pytorch loss"),
+    "practice/debugging": ("gradient clipping clipnorm", "vanishing gradient"),
+    "reference/cheat-sheet": ("cheat sheet", "all losses formula table"),
+    "reference/known-differences": ("keras bug tversky alpha beta swapped", "keras documentation wrong"),
+    "reference/speed": ("benchmark speed",),
+    "reference/glossary": ("glossary",),
+}
+"""What people type, and the page that answers it."""
 
-ALL_SHOWN = """() => {
-    const told = document.querySelector("#search-results .search-summary")?.textContent.match(/found (one|\\d+)/);
-    return told && document.querySelectorAll("#search-results li").length >= (Number(told[1]) || 1);
-}"""
+ENOUGH = 0.9  # of the queries have their page among the first three
 
 
-def answers(browser, words):
-    """The pages that search finds, in order."""
-    page, _, _ = visit(browser, (SITE / "search.html").as_uri() + "?q=" + words.replace(" ", "+"))
-    page.wait_for_selector("#search-results li a", timeout=20_000)
-    page.wait_for_function(ALL_SHOWN, timeout=20_000)  # they are drawn one after the other
-    links = [link.get_attribute("href") for link in page.locator("#search-results li > a").all()]
+@pytest.fixture(scope="module")
+def seeker(browser):
+    """The page of search, opened from the file system."""
+    page, asked, said = visit(browser, (SITE / "search.html").as_uri() + "?q=huber")
+    page.wait_for_selector("#search-results li a", timeout=60_000)
+    assert asked == [] and said == []
+    yield page
     page.close()
-    return links
+
+
+def answers(seeker, words):
+    """The pages that search finds, in order."""
+    seeker.fill("#seeking-words", words)
+    return [link.get_attribute("href") for link in seeker.locator("#search-results li > a").all()]
 
 
 @needs_site
 @needs_browser
-def test_worried_words_find_the_clinic(browser):
+def test_search_works_from_the_file_system_and_says_when_it_finds_nothing(seeker):
+    assert answers(seeker, "verdict") and not any(REMOTE.match(link) for link in answers(seeker, "verdict"))
+    assert answers(seeker, "qqqqqqqq") == []
+    assert "Nothing found" in seeker.locator("[role=status]").text_content()
+
+
+@needs_site
+@needs_browser
+def test_search_finds_the_page_among_the_first_three(seeker):
+    queries = [(query, page) for page, its in SOUGHT.items() for query in its]
+    missed = []
+    for query, page in queries:
+        first = [link.split("#")[0] for link in answers(seeker, query)[:3]]
+        if f"{page}.html" not in first:
+            missed.append((query, page, first))
+    assert len(queries) >= 60 and len(missed) <= (1 - ENOUGH) * len(queries), missed
+
+
+@needs_site
+@needs_browser
+def test_worried_words_find_the_clinic(seeker):
     for words in WORRIED:
-        assert answers(browser, words)[0].startswith("practice/clinic.html#"), words
+        assert answers(seeker, words)[0].startswith("practice/clinic.html#"), (
+            words,
+            answers(seeker, words)[:3],
+        )
     for words in ALSO_WORRIED:
-        assert any("practice/clinic" in link for link in answers(browser, words)), words
+        assert any("practice/clinic" in link for link in answers(seeker, words)[:5]), words
+
+
+# ------------------------------------------------------------------------- for every reader
+
+KINDS_OF_PAGES = [
+    "index.html", "losses/huber.html", "practice/clinic.html", "articles/a1-different-types-of-loss-functions.html",
+    "reference/glossary.html", "reference/api/explore.html", "search.html",
+]  # fmt: skip
+"""A page of every kind: whose colours are tried, which takes seconds each."""
+
+SERIOUS = """async rules => (await axe.run({resultTypes: ["violations"], rules})).violations
+    .filter(found => ["serious", "critical"].includes(found.impact))
+    .map(found => `${found.id}: ${found.nodes[0].html.slice(0, 120)} (${found.nodes.length})`)"""
+
+
+@needs_site
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme, width", [("light", 1280), ("dark", 360), ("dark", 1280), ("light", 360)])
+def test_no_page_has_a_serious_fault_for_its_readers(browser, scheme, width):
+    """By axe-core. Pages are looked at in two windows, those of a kind in all four and for their colours."""
+    import axe_playwright_python
+
+    axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+    every = PAGES if (scheme, width) in (("light", 1280), ("dark", 360)) else []
+    found = []
+    for path in {*every, *(SITE / name for name in KINDS_OF_PAGES)}:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        name = path.relative_to(SITE).as_posix()
+        wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        found += [f"{name} is {wide} pixels wider than the window"] if wide > 0 else []
+        page.evaluate(axe)
+        rules = {"color-contrast": {"enabled": name in KINDS_OF_PAGES}}
+        found += [f"{name}: {line}" for line in page.evaluate(SERIOUS, rules)]
+        page.close()
+    context.close()
+    assert not found, "\n".join(found)
+
+
+@needs_site
+@needs_browser
+def test_axe_finds_a_fault(browser):
+    """The check above is able to fail."""
+    import axe_playwright_python
+
+    page = browser.new_page()
+    page.set_content(
+        "<html lang='en'><title>x</title><main><h1>x</h1><img src=''><p style='color:#bbb'>y</p></main>"
+    )
+    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    faults = page.evaluate(SERIOUS, {"color-contrast": {"enabled": True}})
+    assert {line.split(":")[0] for line in faults} >= {"image-alt", "color-contrast"}
+    page.close()
+
+
+@needs_site
+def test_a_page_loads_no_more_than_it_uses():
+    """A phone on a slow line: what holds up the first paint, and what a chapter weighs compressed."""
+    for name in ("index.html", "losses/categorical_crossentropy.html"):
+        page, text = read(SITE / name), (SITE / name).read_text(encoding="utf-8")
+        loaded = {((SITE / name).parent / unquote(urlsplit(a).path)).resolve() for a in page.loads}
+        weight = sum(len(gzip.compress(p.read_bytes())) for p in loaded if p.suffix in (".js", ".css"))
+        assert len(gzip.compress(text.encode())) + weight < 250_000, (
+            f"{name}: {weight} bytes of scripts and styles"
+        )
+        blocking = re.findall(r"<script src=\"([^\"?]+)", text)
+        assert [Path(address).name for address in blocking] == ["documentation_options.js"], blocking
 
 
 @needs_site

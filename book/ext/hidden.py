@@ -8,7 +8,8 @@ A page holds its table of contents, or a directive that makes it from docstrings
     ```
     -->
 
-The comment is opened before the page is read.
+The comment is opened before the page is read. A folded solution says there what it is: in the notebook
+its cell has nothing but the tag.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ def open_comments(app, docname: str, source: list[str]) -> None:
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = COMMENT.sub(r"\1", "".join(cell["source"]))
+        elif "solution" in cell["metadata"].get("tags", ()):
+            prompts = {f"code_prompt_{act}": f"{act.title()} the solution" for act in ("show", "hide")}
+            cell["metadata"].setdefault("mystnb", {}).update(prompts)
     source[0] = json.dumps(notebook)
 
 

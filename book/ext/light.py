@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from bs4 import BeautifulSoup
+
 KEEP = "documentation_options"  # lines on the page itself add to what it says
 
 
@@ -10,6 +14,33 @@ def defer(app, pagename, templatename, context, doctree) -> None:
     for script in context.get("script_files", ()):
         if getattr(script, "filename", None) and KEEP not in str(script.filename):
             script.attributes.setdefault("defer", "defer")
+
+
+PARAMETERS = re.compile(r"<dl>\s*((?:<dd>.*?</dd>\s*)+)</dl>(?=\s*<span class=\"sig-paren\">)", re.DOTALL)
+
+
+def mend(app, pagename, templatename, context, doctree) -> None:
+    """Mend what a reader by ear, or of an e-book, stumbles over.
+
+    The lines of a signature are no list of definitions, and the arrows of the sidebar have a name.
+    A chapter of an e-book is XML, which the HTML that a cell shows need not be.
+    """
+    body = context.get("body", "")
+    body = PARAMETERS.sub(lambda found: re.sub(r"<(/?)dd>", _line, found[1]), body)
+    if app.builder.name == "epub":
+        soup = BeautifulSoup(body, "html.parser")
+        for tag in soup(["script", "style", "button"]):
+            tag.decompose()
+        body = soup.decode(formatter="minimal")
+    context["body"] = body
+    toctree = context.get("generate_toctree_html")
+    if toctree:
+        named = '<summary aria-label="Its pages">'
+        context["generate_toctree_html"] = lambda *a, **k: str(toctree(*a, **k)).replace("<summary>", named)
+
+
+def _line(found) -> str:
+    return "</span>" if found[1] else '<span class="sig-line">'
 
 
 def leave_out(app, problem) -> None:
@@ -24,5 +55,6 @@ def leave_out(app, problem) -> None:
 
 def setup(app) -> dict:
     app.connect("html-page-context", defer, priority=900)
+    app.connect("html-page-context", mend, priority=900)
     app.connect("build-finished", leave_out)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
