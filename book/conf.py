@@ -26,6 +26,7 @@ extensions = [
     "hidden",
     "moving",
     "names",
+    "playground",
     "verdicts",
     "worries",
 ]
