@@ -27,11 +27,14 @@ ARTIFACTS = {  # of that package, with their SHA-256
 }
 ENGINE, LIBRARY = "python.wasm", "python315.zip"  # what is written; the second name is the one Python opens
 FOLDERS = [  # of the library, beside its single modules
-    "asyncio", "collections", "compression", "concurrent", "ctypes", "email", "encodings", "html",
-    "importlib", "json", "logging", "numpy", "pathlib", "re", "string", "sysconfig", "tomllib", "unittest",
-    "urllib", "zipfile",
+    "collections", "compression", "concurrent", "ctypes", "encodings", "html", "importlib", "json", "logging",
+    "numpy", "pathlib", "re", "string", "sysconfig", "unittest", "urllib", "zipfile",
 ]  # fmt: skip
-LEFT_OUT = ("numpy/f2py/", "isympy.", "pylab.", "reportlab_", "six.", "threadpoolctl.", "xmltodict.")
+LEFT_OUT = (  # of these: other packages, and what needs a network, a screen or a terminal
+    "numpy/f2py/", "_pyio.", "ftplib.", "imaplib.", "isympy.", "mailbox.", "pdb.", "pickletools.", "poplib.",
+    "pylab.", "reportlab_", "six.", "smtplib.", "socketserver.", "ssl.", "tarfile.", "threadpoolctl.",
+    "turtle.", "typing_extensions.", "webbrowser.", "xmltodict.",
+)  # fmt: skip
 
 
 def missing() -> str:

@@ -24,12 +24,12 @@ window.playData = {};  // where the scripts of a page opened from a folder put t
   const TOO_OLD = "This browser cannot run Python here: that takes Chrome or Edge 137, Firefox 131, Safari 18.4, or a later one.";
 
   const MEGA = 1e6, TOTAL = Object.values(PLAY_FILES).reduce((sum, size) => sum + size, 0);
-  let worker = null, files = null, settle = null, loaded = 0;
+  let worker = null, files = null, settle = null, loaded = 0, status = $("form").querySelector(".play-status");
 
-  const say = (text) => all(".play-status").forEach((place) => (place.textContent = text));
+  const say = (text) => (status.textContent = text);
   function busy(on) {
     all(".play-run").forEach((button) => (button.disabled = on || !able));
-    all(".play-stop").forEach((button) => (button.disabled = !on));
+    all(".play-stop").forEach((button) => (button.disabled = !(on && worker)));
   }
   function progress(more) {
     loaded += more;
@@ -62,8 +62,8 @@ window.playData = {};  // where the scripts of a page opened from a folder put t
   }
 
   const ask = (message) => new Promise((done) => { settle = done; worker.postMessage(message); });
-  async function start() {
-    if (worker) return;
+  async function start() {  // say whether Python runs
+    if (worker) return true;
     if (!files) {
       loaded = 0;
       progress(0);
@@ -75,11 +75,13 @@ window.playData = {};  // where the scripts of a page opened from a folder put t
     const source = URL.createObjectURL(new Blob([PLAY_WORKER], { type: "text/javascript" }));
     worker = new Worker(source);
     URL.revokeObjectURL(source);
+    busy(true);
     worker.onmessage = ({ data }) => settle(data);
     worker.onerror = (event) => settle({ ended: event.message });
     const answer = await ask(files);
     if (answer.ended) throw new Error(answer.ended);
     if (answer.engine) files = answer;  // compiled and unpacked, for the next start
+    return !answer.stopped;
   }
   function stop(why) {
     worker?.terminate();
@@ -89,11 +91,12 @@ window.playData = {};  // where the scripts of a page opened from a folder put t
     say(`${why} The next Run starts Python again; names bound in the cell are forgotten.`);
   }
 
-  async function run(request, place) {
+  async function run(request, form, place) {
+    status = form.querySelector(".play-status");
     busy(true);
     place.replaceChildren();
     try {
-      await start();
+      if (!(await start())) return;
       say("Running …");
       const answer = await ask(request);
       if (answer.ended) {
@@ -176,7 +179,7 @@ window.playData = {};  // where the scripts of a page opened from a folder put t
     const form = Object.fromEntries(FIELDS.map((field) => [field, $(field).value]));
     form.loss = $("loss").value;
     form.settings = Object.fromEntries(settings().map(({ name, value }) => [name, value]));
-    run({ form }, $("answer"));
+    run({ form }, $("form"), $("answer"));
   };
   $("link").onclick = async () => {
     history.replaceState(null, "", address());
@@ -190,7 +193,7 @@ window.playData = {};  // where the scripts of a page opened from a folder put t
   all(".play-stop").forEach((button) => (button.onclick = () => stop("Stopped.")));
   $("cell-form").onsubmit = (event) => {
     event.preventDefault();
-    run({ cell: $("cell").value }, $("cell-answer"));
+    run({ cell: $("cell").value }, $("cell-form"), $("cell-answer"));
   };
   all(".play textarea").forEach((area) => (area.onkeydown = (event) => {
     if (event.key !== "Enter" || !(event.shiftKey || event.ctrlKey)) return;

@@ -22,6 +22,7 @@ CELL = "<cell>"  # the file that cells are compiled in
 NAMES = {"__name__": "__main__", "np": np, "lossbook": lossbook, "explain": lossbook.explain}
 WORDS = {"true": True, "false": False, "none": np.nan, "null": np.nan}
 TOKEN = re.compile(r"\s*([\[\](),]|[^\s\[\](),]+)")
+PAGE = re.compile(r">([\w-]+/[\w-]+)\.ipynb(#[\w-]+)?<")
 ARRAY = re.compile(r"(?:\w+\.)?(?:array|tensor)\((.*?)(?:,\s*dtype=[\w.]*?(\w+))?\s*,?\s*\)", re.DOTALL)
 
 
@@ -109,9 +110,10 @@ def run_form(form):
     record = lossbook.explain(loss, *data)
     slope = loss.gradient(*data)
     parts = [
+        ("Loss", render.html_block(render.html_value(record.value))),
         ("Trace", record._repr_html_()),
         ("Gradient", gradient(data[1], slope)),
-        ("What the loss doctor says", lossbook.check(loss, *data)._repr_html_()),
+        ("What the loss doctor says", linked(lossbook.check(loss, *data)._repr_html_())),
     ]
     if mine := form["number"].strip():
         parts += [
@@ -134,6 +136,11 @@ def gradient(y_pred, slope):
     """Show the slope of the loss in each prediction."""
     cells = [render.html_value(y_pred), render.html_value(slope)]
     return render.html_block(render.html_table(["y_pred", "slope of the loss in it"], [cells]))
+
+
+def linked(report):
+    """Make links of the pages that the doctor says to read."""
+    return PAGE.sub(r'><a href="\1.html\2">\1\2</a><', report)
 
 
 def as_html(thing):
