@@ -9,6 +9,8 @@ import json
 import re
 import sys
 import threading
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -294,7 +296,7 @@ class Opened:
 
     def exact(self):
         """The answer to the last digit: value and gradient."""
-        return ast.literal_eval(self.page.text_content("#play-answer details:last-of-type pre"))
+        return read(self.page.text_content("#play-answer > details > pre"))
 
     def status(self, part="form"):
         return self.page.inner_text(f"#play-{part} .play-status")
@@ -305,6 +307,10 @@ def opened(request, browser):
     if request.param == "served":
         return Opened(browser, request.getfixturevalue("server") + "try.html")
     return Opened(browser, PAGE.as_uri())
+
+
+def read(exact):
+    return eval(exact, {"nan": np.nan, "inf": np.inf})
 
 
 def gap(found, expected):
@@ -318,9 +324,9 @@ def gap(found, expected):
 
 
 def draws(name):
-    """Five cases of a loss as the form can hold them, in each of its usual settings."""
+    """Two cases of a loss as the form can hold them, the first away from kinks and clips."""
     record = LOSSES[name]
-    for number, settings in enumerate((5 * record.settings)[:5]):
+    for number, settings in enumerate((2 * record.settings)[:2]):
         settings = {key: parameter.default for key, parameter in CATALOGUE[name].parameters.items()} | settings
         y_true, y_pred = record.draw(np.random.default_rng(number), record.shape, settings, number % 2 == 0)
         named = {key: repr(settings[key]) for key in CATALOGUE[name].cls().parameters if key in settings}
@@ -331,7 +337,7 @@ def draws(name):
 def test_nothing_is_loaded_before_the_first_run(opened):
     """Beside its own style and script, the page loads what every chapter does, and weighs no more than those."""
     loaded = [address for address in opened.asked if "/play/" in address]
-    assert sorted(address.rpartition("/")[2] for address in loaded) == ["play.css", "play.js"]
+    assert sorted(Path(urlsplit(address).path).name for address in loaded) == ["play.css", "play.js"]
     chapters = sorted(path.stat().st_size for path in (SITE / "losses").glob("*.html"))
     own = sum((SITE / "_static/play" / name).stat().st_size for name in ("play.css", "play.js"))
     assert PAGE.stat().st_size + own < chapters[-1]
@@ -356,7 +362,7 @@ def test_every_loss_by_form_gives_this_machines_numbers(opened, name):
             assert here["error"] in text
             continue
         assert "Trace" in text and "Gradient" in text, text
-        there, here = opened.exact(), eval(here["exact"], {"nan": np.nan, "inf": np.inf})
+        there, here = opened.exact(), read(here["exact"])
         assert gap(there["value"], here["value"]) <= CLOSE, case
         assert gap(there["gradient"], here["gradient"]) <= CLOSE, case
 
@@ -388,7 +394,7 @@ def test_errors_are_one_line_and_python_lives_on(opened):
     opened.page.fill("#play-cell", "x + 1")
     assert opened.run("cell-form").strip() == "2"
     opened.page.fill("#play-cell", "import sys\nsys.setrecursionlimit(10**9)\ndef f(): return f()\nf()")
-    assert "Error" in opened.run("cell-form")
+    assert "Python ended: Maximum call stack" in opened.run("cell-form")  # and the next Run starts it
     opened.page.fill("#play-cell", "6 * 7")
     assert opened.run("cell-form").strip() == "42"
 
@@ -448,9 +454,10 @@ def test_a_browser_that_is_too_old_is_told_in_a_sentence(browser, server):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_answered_page_can_be_read_by_all(opened, scheme, width):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright") if not REQUIRED else None
-    if axe is None:
-        from axe_playwright_python import sync_playwright as axe
+    if not REQUIRED:
+        pytest.importorskip("axe_playwright_python")
+    from axe_playwright_python.sync_playwright import Axe
+
     page = opened.page
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
@@ -458,6 +465,7 @@ def test_the_answered_page_can_be_read_by_all(opened, scheme, width):
     assert "logits-as-probabilities" in opened.run()
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-    found = axe.Axe().run(page).response["violations"]
-    serious = [f"{one['id']}: {[n['html'][:120] for n in one['nodes']]}" for one in found if one["impact"] in ("serious", "critical")]
+    found = Axe().run(page, context=".bd-article").response["violations"]
+    worse = [one for one in found if one["impact"] in ("serious", "critical")]
+    serious = [f"{one['id']}: {[node['html'][:120] for node in one['nodes']]}" for one in worse]
     assert serious == [], "\n".join(serious)

@@ -125,6 +125,7 @@ window.playData = {};  // where the scripts of a page opened from a folder put t
       if (title) place.append(make("h3", { textContent: title }));
       const output = make("div", { className: "cell_output" });
       output.append(make("div", { className: "output text_html", innerHTML: html }));  // lossbook's own, escaped there
+      output.querySelectorAll(".lossbook").forEach((table) => (table.tabIndex = 0));  // it scrolls where it is wide
       place.append(output);
     }
     if (exact) folded("Every digit, to copy", exact);
