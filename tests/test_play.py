@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import functools
 import http.server
 import json
 import re
 import sys
 import threading
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,6 +38,10 @@ def chapter(name):
 
 
 # ------------------------------------------------------------------------------ what answers it
+
+
+def test_its_examples_hold():
+    assert doctest.testmod(play) == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +85,13 @@ def test_what_is_no_array_of_numbers_is_refused(typed, reason):
 
 def form(loss, y_true, y_pred, **given):
     """What the page sends for a loss."""
-    usual = {"reduction": "sum_over_batch_size", "sample_weight": "", "mask": "", "number": "", "settings": {}}
+    usual = {
+        "reduction": "sum_over_batch_size",
+        "sample_weight": "",
+        "mask": "",
+        "number": "",
+        "settings": {},
+    }
     return {"loss": loss, "y_true": y_true, "y_pred": y_pred, **usual, **given}
 
 
@@ -87,7 +99,9 @@ def test_an_error_is_one_line_that_says_where():
     answer = play.respond({"form": form("huber", "[[1]]", "[[1, 2]]")})
     assert answer["error"].startswith("ValueError: Received") and "\n" not in answer["error"]
     assert "(1, 1)" in answer["error"] and "(1, 2)" in answer["error"]
-    assert play.respond({"form": form("huber", "", "1")})["error"].startswith("ValueError: Received no y_true")
+    assert play.respond({"form": form("huber", "", "1")})["error"].startswith(
+        "ValueError: Received no y_true"
+    )
     assert play.respond({"cell": "x = 1\n1 / 0"})["error"] == "ZeroDivisionError (line 2): division by zero"
     assert play.respond({"cell": "x = 1\nprint(5"})["error"].startswith("SyntaxError (line 2): '('")
     assert play.respond({"cell": "raise SystemExit(3)"})["error"] == "SystemExit (line 1): 3"
@@ -114,10 +128,14 @@ def test_html_that_a_cell_makes_is_shown_as_text():
 
 
 def test_the_doctor_looks_at_the_same_numbers():
-    answer = play.respond({"form": form("mean_squared_error", "[[1], [2]]", "[[1.5], [2.25]]", number="0.078125")})
+    answer = play.respond(
+        {"form": form("mean_squared_error", "[[1], [2]]", "[[1.5], [2.25]]", number="0.078125")}
+    )
     parts = dict(answer["parts"])
     assert "0.15625" in parts["Loss"] and "half of it" in parts["Why 0.078125 differs"]
     assert "No row of the clinic" in parts["What gives 0.078125"]
+    parts = dict(play.respond({"form": form("quantile", "[[1]]", "[[1.5]]", number="<b>")})["parts"])
+    assert "&lt;b&gt;" in parts["What gives <b>"] and "<b>" not in parts["Why <b> differs"]
     answer = play.respond({"form": form("binary_crossentropy", "[[1], [0]]", "[[3.2], [-1]]")})
     said = dict(answer["parts"])["What the loss doctor says"]
     assert "logits-as-probabilities" in said
@@ -151,7 +169,11 @@ def test_the_form_opens_with_the_numbers_of_the_chapters_trace(name):
 
 
 def test_only_what_the_trace_rests_on_is_run():
-    cells = ["import os, numpy as np\nboom = 1 / 0", "y = np.ones((2, 1))\ny[0] = 3\nz = boom", "explain(f, y, y + 1)"]
+    cells = [
+        "import os, numpy as np\nboom = 1 / 0",
+        "y = np.ones((2, 1))\ny[0] = 3\nz = boom",
+        "explain(f, y, y + 1)",
+    ]
     notebook = {"cells": [{"cell_type": "code", "source": [cell]} for cell in cells]}
     steps = playground.steps_to(notebook, playground.trace_of(notebook))
     assert ast.unparse(steps) == "import numpy as np\ny = np.ones((2, 1))\ny[0] = 3\nexplain(f, y, y + 1)"
@@ -188,7 +210,9 @@ def small_file():
             section(1, vector(b"\x60\0\0")),
             section(2, vector(named(b"host") + named(b"call") + b"\0\0")),
             section(3, vector(*[b"\0"] * 4)),
-            section(10, vector(body(branches + b"\x10\x03"), body(b"\x01\x01"), body(b"\x01"), body(b"\x10\0"))),
+            section(
+                10, vector(body(branches + b"\x10\x03"), body(b"\x01\x01"), body(b"\x01"), body(b"\x10\0"))
+            ),
             section(0, named(b"name") + b"\x01" + shrink.coded(len(table)) + table),
         ]
     )
@@ -216,11 +240,20 @@ def test_a_page_without_its_engine_says_so_in_one_line(monkeypatch):
     monkeypatch.setattr(build, "VERSION", "0")
     directive = playground.Playground.__new__(playground.Playground)
     [line] = directive.run()
-    assert line.astext().startswith("This copy of the book was built without the engine of this page: the package")
+    assert line.astext().startswith(
+        "This copy of the book was built without the engine of this page: the package"
+    )
     assert playground.PlaygroundCell.__new__(playground.PlaygroundCell).run() == []
     source = ["{}"]
     playground.add_links(None, "losses/huber", source)
     assert source == ["{}"]
+
+
+def test_the_version_of_the_engine_is_written_alike():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert extras["play"] == [f"{build.PACKAGE}=={build.VERSION}"]
 
 
 def test_a_policy_stands_once_and_names_each_script():
@@ -236,6 +269,11 @@ def test_a_policy_stands_once_and_names_each_script():
 LACK = build.missing()
 needs_engine = pytest.mark.skipif(bool(LACK) and not REQUIRED, reason=LACK or "the engine is there")
 PAGE = SITE / "try.html"
+
+
+def test_the_engine_is_there():
+    if REQUIRED:
+        assert LACK == ""
 
 
 def in_a_browser(function):
@@ -260,7 +298,9 @@ def server():
         def log_message(self, *args):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=SITE)) as server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=SITE)
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
@@ -327,10 +367,16 @@ def draws(name):
     """Two cases of a loss as the form can hold them, the first away from kinks and clips."""
     record = LOSSES[name]
     for number, settings in enumerate((2 * record.settings)[:2]):
-        settings = {key: parameter.default for key, parameter in CATALOGUE[name].parameters.items()} | settings
+        settings = {
+            key: parameter.default for key, parameter in CATALOGUE[name].parameters.items()
+        } | settings
         y_true, y_pred = record.draw(np.random.default_rng(number), record.shape, settings, number % 2 == 0)
         named = {key: repr(settings[key]) for key in CATALOGUE[name].cls().parameters if key in settings}
-        yield {"y_true": repr(np.asarray(y_true).tolist()), "y_pred": repr(np.asarray(y_pred).tolist()), **named}
+        yield {
+            "y_true": repr(np.asarray(y_true).tolist()),
+            "y_pred": repr(np.asarray(y_pred).tolist()),
+            **named,
+        }
 
 
 @in_a_browser
@@ -341,6 +387,15 @@ def test_nothing_is_loaded_before_the_first_run(opened):
     chapters = sorted(path.stat().st_size for path in (SITE / "losses").glob("*.html"))
     own = sum((SITE / "_static/play" / name).stat().st_size for name in ("play.css", "play.js"))
     assert PAGE.stat().st_size + own < chapters[-1]
+
+
+@in_a_browser
+def test_a_second_build_gives_the_same_bytes(tmp_path):
+    build.write(tmp_path)
+    made = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(made) > 60 and all(
+        (tmp_path / p).read_bytes() == (SITE / "_static/play" / p).read_bytes() for p in made
+    )
 
 
 @in_a_browser
@@ -401,7 +456,9 @@ def test_errors_are_one_line_and_python_lives_on(opened):
 
 @in_a_browser
 def test_a_million_predictions_fit(opened):
-    opened.page.fill("#play-cell", "y = np.linspace(0, 1, 10**6).reshape(-1, 1)\nfloat(lossbook.Huber()(y, 1 - y))")
+    opened.page.fill(
+        "#play-cell", "y = np.linspace(0, 1, 10**6).reshape(-1, 1)\nfloat(lossbook.Huber()(y, 1 - y))"
+    )
     text = opened.run("cell-form")
     y = np.linspace(0, 1, 10**6).reshape(-1, 1)
     assert abs(float(text) - float(lossbook.Huber()(y, 1 - y))) < 1e-12
@@ -431,7 +488,9 @@ def test_what_an_address_says_fills_the_form_and_does_not_run(browser, server):
     again = Opened(browser, page.page.url)
     fields = ("#play-loss", "#play-y_true", "#play-y_pred", "#play-number", "#play-settings input")
     assert [again.page.input_value(f) for f in fields] == [page.page.input_value(f) for f in fields]
-    assert Opened(browser, server + "try.html#loss=none").page.input_value("#play-loss") == "mean_squared_error"
+    assert (
+        Opened(browser, server + "try.html#loss=none").page.input_value("#play-loss") == "mean_squared_error"
+    )
 
 
 @in_a_browser

@@ -1,8 +1,8 @@
 """The page "Try a loss", where a reader's browser computes; and the link to it below each chapter's trace.
 
 ``{playground}`` puts the form on a page, ``{playground-cell}`` a cell of the reader's own. The engine is
-written beside the site when that is done (:mod:`build`). Where its package is missing, the page says so in
-one line, and chapters have no link.
+written into the site's static folder (:mod:`build`). Where its package is missing, the page says so in one
+line, and chapters have no link.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ import io
 import json
 import re
 import sys
-from html import escape
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-import lossbook
 from lossbook import CATALOGUE, REDUCTIONS
 
 PLAY = Path(__file__).resolve().parent.parent / "play"
@@ -48,7 +46,7 @@ def see(target, *data, depth=None, digits=None, rows=None, **settings):
 
 
 def trace_of(notebook: dict) -> int:
-    """Return the place of the cell with the chapter's main trace: the first whose last line is a call of explain."""
+    """Return the place of the cell with the main trace: the first that ends in a call of explain."""
     for place, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] == "code":
             last = ast.parse("".join(cell["source"])).body[-1:]
@@ -137,8 +135,8 @@ class Playground(SphinxDirective):
     def run(self):
         lack = build.missing()
         if lack:
-            text = f"This copy of the book was built without the engine of this page: {lack}."
-            return [nodes.paragraph("", text)]
+            text = f"This copy of the book was built without the engine of this page: {lack}. "
+            return [nodes.paragraph("", text + "Install it, and build the site again.")]
         losses = []
         for name in CATALOGUE:
             path = Path(self.env.srcdir) / "losses" / f"{name}.ipynb"
@@ -148,7 +146,7 @@ class Playground(SphinxDirective):
             self.env.note_dependency(str(path))
         data = json.dumps({"losses": losses}, ensure_ascii=False).replace("</", "<\\/")
         before, after = (PLAY / "form.html").read_text(encoding="utf-8").split("<!-- formula -->")
-        options = "".join(f"<option>{escape(str(one).lower())}</option>" for one in REDUCTIONS)
+        options = "".join(f"<option>{one}</option>" for one in REDUCTIONS if one)
         formula = nodes.math_block("", losses[0]["formula"], nowrap=False, number=None, label=None)
         formula["docname"] = self.env.docname
         data = f'<script type="application/json" id="play-data">{data}</script>'
@@ -187,9 +185,9 @@ def load_script(app, pagename, templatename, context, doctree) -> None:
         app.add_js_file("play/play.js", loading_method="defer")
 
 
-def write_engine(app, problem) -> None:
-    """Write what the page loads on the first Run, its script, and what the page may do."""
-    if problem or app.builder.format != "html" or build.missing():
+def write_files(app) -> None:
+    """Write the page's script and style, and what it loads on the first Run."""
+    if app.builder.format != "html" or build.missing():
         return
     folder = Path(app.outdir) / FOLDER
     build.write(folder)
@@ -198,6 +196,12 @@ def write_engine(app, problem) -> None:
     made = f"const PLAY_FILES = {json.dumps(sizes)}, PLAY_WORKER = {json.dumps(worker)};\n"
     (folder / "play.js").write_text(made + (PLAY / "play.js").read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "play.css").write_bytes((PLAY / "play.css").read_bytes())
+
+
+def write_policy(app, problem) -> None:
+    """Say in the finished page what it may do."""
+    if problem or app.builder.format != "html" or build.missing():
+        return
     page = Path(app.outdir) / f"{PAGE}.html"
     page.write_text(with_policy(page.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -212,13 +216,16 @@ def with_policy(page: str) -> str:
         "worker-src blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; object-src 'none'"
     )
     page = re.sub(r'\n *<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)  # of a build before
-    return page.replace("<head>", f'<head>\n    <meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
+    said = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return page.replace("<head>", f"<head>\n    {said}", 1)
 
 
 def setup(app) -> dict:
     app.add_directive("playground", Playground)
     app.add_directive("playground-cell", PlaygroundCell)
+    app.add_config_value("playground_lacks", build.missing(), "env")  # read all pages anew when that changes
+    app.connect("builder-inited", write_files)
     app.connect("source-read", add_links, priority=400)  # before the notebook's own parts are replaced
     app.connect("html-page-context", load_script)
-    app.connect("build-finished", write_engine)
+    app.connect("build-finished", write_policy)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

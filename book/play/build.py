@@ -52,13 +52,14 @@ def artifact(name: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != ARTIFACTS[name]:
         raise ValueError(
-            f"Received {name} with SHA-256 {found}; expected {ARTIFACTS[name]}. Reinstall {PACKAGE} {VERSION}."
+            f"Received {name} with SHA-256 {found}; expected {ARTIFACTS[name]}. "
+            f"Reinstall {PACKAGE} {VERSION}."
         )
     return data
 
 
 def library() -> bytes:
-    """Pack Python's library, NumPy, lossbook and what answers the page, into one archive without compression."""
+    """Pack Python's library, NumPy, lossbook and play.py into one archive, without compression."""
     known = zipfile.ZipFile(io.BytesIO(artifact("python-stdlib.zip")))
     files = {
         name: known.read(name)

@@ -116,10 +116,8 @@ def run_form(form):
         ("What the loss doctor says", linked(lossbook.check(loss, *data)._repr_html_())),
     ]
     if mine := form["number"].strip():
-        parts += [
-            (f"Why {mine} differs", as_html(lossbook.reconcile(loss, *data[:2], mine, data[2], mask=data[3]))),
-            (f"What gives {mine}", as_html(lossbook.fingerprint(mine))),
-        ]
+        reasons = told(lossbook.reconcile, loss, *data[:2], mine, data[2], mask=data[3])
+        parts += [(f"Why {mine} differs", reasons), (f"What gives {mine}", told(lossbook.fingerprint, mine))]
     exact = {"value": np.asarray(record.value).tolist(), "gradient": np.asarray(slope).tolist()}
     return {"parts": parts, "exact": repr(exact)}
 
@@ -136,6 +134,14 @@ def gradient(y_pred, slope):
     """Show the slope of the loss in each prediction."""
     cells = [render.html_value(y_pred), render.html_value(slope)]
     return render.html_block(render.html_table(["y_pred", "slope of the loss in it"], [cells]))
+
+
+def told(ask, *args, **kwargs):
+    """Ask the doctor; where it refuses, return why: the trace stands all the same."""
+    try:
+        return ask(*args, **kwargs)._repr_html_()
+    except (TypeError, ValueError) as problem:
+        return render.html_block(str(problem))
 
 
 def linked(report):
