@@ -382,7 +382,7 @@ def draws(name):
 @in_a_browser
 def test_nothing_is_loaded_before_the_first_run(opened):
     """Beside its own style and script, the page loads what every chapter does, and weighs no more than those."""
-    loaded = [address for address in opened.asked if "/play/" in address]
+    loaded = [address for address in opened.asked if "_static/play/" in address]
     assert sorted(Path(urlsplit(address).path).name for address in loaded) == ["play.css", "play.js"]
     chapters = sorted(path.stat().st_size for path in (SITE / "losses").glob("*.html"))
     own = sum((SITE / "_static/play" / name).stat().st_size for name in ("play.css", "play.js"))
