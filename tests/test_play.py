@@ -387,6 +387,8 @@ def test_nothing_is_loaded_before_the_first_run(opened):
     chapters = sorted(path.stat().st_size for path in (SITE / "losses").glob("*.html"))
     own = sum((SITE / "_static/play" / name).stat().st_size for name in ("play.css", "play.js"))
     assert PAGE.stat().st_size + own < chapters[-1]
+    packed = sum(path.stat().st_size for path in (SITE / "_static/play").glob("*.gz"))
+    assert f"The first Run loads about {packed / 1e6:.0f} MB once" in opened.page.inner_text("article")
 
 
 @in_a_browser
@@ -462,7 +464,31 @@ def test_a_million_predictions_fit(opened):
     text = opened.run("cell-form")
     y = np.linspace(0, 1, 10**6).reshape(-1, 1)
     assert abs(float(text) - float(lossbook.Huber()(y, 1 - y))) < 1e-12
-    assert float(re.search(r"holds (\d+) MB", opened.status("cell-form"))[1]) < 300
+    opened.page.fill("#play-cell", "explain(lossbook.Huber(), y, 1 - y)")
+    assert "(1000000, 1) float64" in opened.run("cell-form")
+    assert 60 < float(re.search(r"holds (\d+) MB", opened.status("cell-form"))[1]) < 130  # the page says 100
+
+
+@in_a_browser
+def test_what_a_reader_may_try_in_a_cell_works(opened):
+    """What was cut from the engine is nothing that NumPy or Python's library calls here."""
+    tries = {
+        "import time; a = time.perf_counter(); time.sleep(0.05); 0.05 <= time.perf_counter() - a < 5": "True",
+        "np.linalg.svd(np.diag([3.0, 2.0]))[1], np.linalg.inv(2 * np.eye(2))[0, 0]": "array([3., 2.]), np.float64(0.5)",
+        "np.linalg.eigvalsh(np.eye(2)), np.linalg.solve(np.eye(2), np.ones(2))": "(array([1., 1.]), array([1., 1.]))",
+        "np.fft.fft([1, 2]), np.einsum('ij,jk', np.eye(2), np.eye(2)).sum()": "-1.+0.j]), np.float64(2.0))",
+        "round(float(np.random.default_rng(0).normal()), 6)": str(
+            round(float(np.random.default_rng(0).normal()), 6)
+        ),
+        "np.testing.assert_allclose(1.0, 1.0); np.ma.masked_equal([1, 2], 2).sum()": "np.int32(1)",
+        "import random, statistics, re, itertools, collections; statistics.mean([1, 2])": "1.5",
+        "help(lossbook.huber)": "Help on function huber",
+        "lossbook.compare('mse', [1.0], [2.0])": "lossbook",
+        "lossbook.numeric_gradient(lossbook.huber, [[1.0]], [[1.5]])": "0.5",
+    }
+    for source, expected in tries.items():
+        opened.page.fill("#play-cell", source)
+        assert expected in opened.run("cell-form"), source
 
 
 @in_a_browser

@@ -27,8 +27,8 @@ ARTIFACTS = {  # of that package, with their SHA-256
 }
 ENGINE, LIBRARY = "python.wasm", "python315.zip"  # what is written; the second name is the one Python opens
 FOLDERS = [  # of the library, beside its single modules
-    "collections", "compression", "concurrent", "ctypes", "encodings", "html", "importlib", "json", "logging",
-    "numpy", "pathlib", "re", "string", "sysconfig", "unittest", "urllib", "zipfile",
+    "collections", "compression", "concurrent", "ctypes", "email", "encodings", "html", "importlib", "json",
+    "logging", "numpy", "pathlib", "re", "string", "sysconfig", "unittest", "urllib", "zipfile",
 ]  # fmt: skip
 LEFT_OUT = (  # of these: other packages, and what needs a network, a screen or a terminal
     "numpy/f2py/", "_pyio.", "ftplib.", "imaplib.", "isympy.", "mailbox.", "pdb.", "pickletools.", "poplib.",

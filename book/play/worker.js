@@ -71,6 +71,17 @@ function systemCalls(library, memory) {
     },
     proc_exit: (status) => { throw new Error(`Python ended with status ${status}`); },
     sched_yield: () => OK,
+    poll_oneoff: (wanted, to, count, told) => {  // time.sleep: wait until a time, for nothing else
+      if (count !== 1 || view().getUint8(wanted + 8) !== 0) return NO_CALL;
+      const now = () => (view().getUint32(wanted + 16, true) === 0 ? Date.now() : performance.now());
+      const given = Number(view().getBigUint64(wanted + 24, true)) / 1e6;
+      const end = view().getUint16(wanted + 40, true) & 1 ? given : now() + given;
+      while (now() < end);
+      bytes(to, 32).fill(0);
+      bytes(to, 8).set(bytes(wanted, 8));
+      word(told, 1);
+      return OK;
+    },
 
     fd_prestat_get: (fd, at) => {
       if (fd !== HOME_FD) return BAD_FILE;
