@@ -77,7 +77,7 @@ sync: env
 lock:
 	@sh book/env.sh uv
 	@echo "Resolving pyproject.toml into constraints.txt ..."
-	@$(PY) -m uv pip compile pyproject.toml --extra all --universal --python-version 3.11.7 \
+	@$(PY) -m uv pip compile pyproject.toml --extra all --extra play --universal --python-version 3.11.7 \
 		--no-header --no-annotate --no-emit-index-url --quiet $(if $(ALL),--upgrade) -o constraints.txt
 
 clean:

@@ -28,6 +28,7 @@ extensions = [
     "moving",
     "names",
     "seeking",
+    "playground",
     "verdicts",
     "worries",
 ]

@@ -127,7 +127,7 @@ def test_a_report_prints_displays_and_writes_json():
     assert f"  {BROKEN[0].code}" in repr(report) and "paste" in repr(report)
     assert "<table" in report._repr_html_() and BROKEN[0].code in report._repr_html_()
     assert report.to_dict()["findings"][0]["code"] == report[0].code
-    assert repr(Report()) == "No finding." and "No finding" in Report()._repr_html_()
+    assert repr(Report()) == "No finding." and "<p>No finding.</p>" in Report()._repr_html_()
 
 
 def test_keras_is_not_loaded_for_arrays():

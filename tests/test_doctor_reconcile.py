@@ -160,6 +160,7 @@ def test_what_was_tried_is_counted():
     half = reconcile("mse", Y, P, squares.mean() / 2)
     assert half.chance < 1e-4 and half.to_dict()["reasons"][0]["steps"] == ["half of it"]
     assert "half of it" in repr(half) and "<table" in half._repr_html_()
+    assert f"\n<p>{half._summary()}</p>" in half._repr_html_()
 
 
 def test_a_chance_limit_that_is_lifted_lets_chance_in(monkeypatch):

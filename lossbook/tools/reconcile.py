@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from html import escape
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +11,7 @@ from lossbook.losses.probability import log_softmax, sigmoid, softmax
 from lossbook.registry import CATALOGUE
 from lossbook.tools.doctor.cases import BINARY, CLASS_NUMBERS, ONE_HOT, Case, as_array, name_of
 from lossbook.tools.doctor.clinic import known_to
-from lossbook.tools.render import format_number, html_block, html_table, text_table
+from lossbook.tools.render import Html, format_number, html_block, html_table, text_table
 
 __all__ = ["Reason", "Reconciliation", "reconcile"]
 
@@ -649,7 +650,7 @@ class Reconciliation:
 
     def _repr_html_(self):
         table = html_table(["whose", "how", "number"], self._cells())
-        return html_block(table, f"<p>{self._summary()}</p>")
+        return html_block(table, Html(f"<p>{escape(self._summary())}</p>"))
 
 
 def reconcile(

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from lossbook.tools.render import format_number, html_block, html_table, text_table
+from lossbook.tools.render import Html, format_number, html_block, html_table, text_table
 
 __all__ = ["ROWS", "Fingerprint", "Match", "Row", "fingerprint"]
 
@@ -372,9 +372,8 @@ class Fingerprint(tuple):
         return text_table(self._headers, self._cells())
 
     def _repr_html_(self):
-        return (
-            html_block(html_table(self._headers, self._cells())) if self else html_block(f"<p>{self!r}</p>")
-        )
+        table = html_table(self._headers, self._cells())
+        return html_block(table if self else Html(f"<p>{self!r}</p>"))
 
 
 def fingerprint(number, classes=None, batch=None):

@@ -7,7 +7,7 @@ import numpy as np
 
 from lossbook.losses.margins import in_parts
 from lossbook.tools.doctor.clinic import ROWS
-from lossbook.tools.render import format_number, html_block, html_code, html_table
+from lossbook.tools.render import Html, format_number, html_block, html_code, html_table
 
 __all__ = ["CHECKS", "Finding", "Report", "finds", "found", "places", "run_checks"]
 
@@ -127,7 +127,7 @@ class Report(Sequence):
 
     def _repr_html_(self):
         if not self.findings:
-            return html_block("<p>No finding.</p>")
+            return html_block(Html("<p>No finding.</p>"))
         return html_block(*(html_table([one.severity, one.code], one._rows()) for one in self.findings))
 
 
