@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 GOLDEN = Path("losses.json")
@@ -91,7 +90,11 @@ def record(keras):
     return {name: measure(keras, *case) for name, case in cases(keras).items()}
 
 
-@pytest.mark.parametrize("name", json.loads(GOLDEN.read_text()) if GOLDEN.exists() else [])
+def pytest_generate_tests(metafunc):
+    """Ask for every recorded case; without a record there is nothing to be silent about."""
+    metafunc.parametrize("name", json.loads(GOLDEN.read_text()))
+
+
 def test_a_loss_gives_what_it_gave(name):
     import keras
 
