@@ -21,7 +21,7 @@ def same_shape(y_true, y_pred):
     """Give flat labels a last axis, and refuse what would broadcast."""
     if len(y_true.shape) + 1 == len(y_pred.shape):
         y_true = ops.expand_dims(y_true, -1)
-    pairs = zip(y_true.shape, y_pred.shape)
+    pairs = zip(y_true.shape, y_pred.shape, strict=False)
     if len(y_true.shape) != len(y_pred.shape) or any(a != b for a, b in pairs if None not in (a, b)):
         raise ValueError(f"labels {tuple(y_true.shape)}, predictions {tuple(y_pred.shape)}: not one shape")
     return y_true
