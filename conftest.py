@@ -24,8 +24,9 @@ from lossbook.blocks import can_compile
 from lossbook.tools.explore import MIMES
 
 ROOT = Path(__file__).resolve().parent
+collect_ignore_glob = ["notebooks/*/*.py"]  # modules that pages import: TensorFlow is loaded there, not here
 if not can_compile():
-    collect_ignore_glob = ["lossbook/compiled/*.py"]  # modules that need Numba
+    collect_ignore_glob.append("lossbook/compiled/*.py")  # modules that need Numba
 for name, value in KERNEL_ENV.items():
     os.environ.setdefault(name, value)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
