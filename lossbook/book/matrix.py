@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,8 @@ STORE = Path(__file__).with_suffix(".json")
 STEPS, RATE = 80, 0.15
 REACHED, HONEST = 0.8, 0.06
 """A combination works if it reaches this share of the task's best score, and if its probabilities miss
-the true ones by no more than this beyond the best that its loss reaches with any last layer and labels."""
+the true ones by no more than this beyond the best that its loss reaches with a last layer of its kind:
+linear where it takes logits, and with an activation where it does not."""
 
 VERDICTS = {"works": "works", "raises": "raises", "wrong": "silently wrong"}
 """The verdicts, as keys and as they are shown."""
@@ -53,58 +55,65 @@ def short_error(error):
     return f"{type(error).__name__}: {textwrap.shorten(words, 90, placeholder=' …')}"
 
 
-def _slope_of(function, compiled):
-    """Return a function of NumPy weights that gives the value and the gradient of `function`, as NumPy."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        def taped(weights):
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                value = function(*weights)
-            return value, tape.gradient(value, weights, unconnected_gradients="zero")
-
-        step = tf.function(taped, autograph=False) if compiled else taped
-        tensor, plain = tf.constant, np.asarray
-    elif backend == "jax":
-        import jax
-
-        step = jax.value_and_grad(lambda weights: function(*weights))
-        step, tensor, plain = jax.jit(step) if compiled else step, np.asarray, np.asarray
-    else:
-        import torch
-
-        def step(weights):
-            value = function(*weights)
-            found = (
-                torch.autograd.grad(value, weights, allow_unused=True) if value.requires_grad else [None] * 2
-            )
-            return value, [
-                torch.zeros_like(w) if g is None else g for g, w in zip(found, weights, strict=True)
-            ]
-
-        def tensor(values):
-            return torch.tensor(values, requires_grad=True)
-
-        def plain(values):
-            return values.detach().numpy()
-
-    def at(weights):
-        value, slopes = step([tensor(w) for w in weights])
-        return float(plain(value)), [plain(one) for one in slopes]
-
-    return at
-
-
-def _loss_of(cell, labels):
-    """Return the loss of a cell as a function of the weights of its last layer."""
-    loss, x, labels = (
+def _loss_of(cell, dtype=None):
+    """Return the loss of a combination as a function of the weights of its last layer."""
+    labels = cell.form.values.astype(dtype or cell.form.dtypes[0])
+    loss, x, y = (
         cell.loss.build(),
         keras.ops.convert_to_tensor(cell.task.x),
         keras.ops.convert_to_tensor(labels),
     )
-    return lambda kernel, bias: loss(labels, cell.layer(x, kernel, bias))
+    return lambda kernel, bias: loss(y, cell.layer(x, kernel, bias))
+
+
+def _slopes_of(functions):
+    """Return a function of NumPy weights, one row a function, that gives the values and gradients of all.
+
+    Each function gets weights of its own, so the gradient of their sum holds the gradient of each.
+    """
+    backend = keras.backend.backend()
+
+    def values(kernels, biases):
+        return [f(kernel, bias) for f, kernel, bias in zip(functions, kernels, biases, strict=True)]
+
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function(autograph=False)
+        def step(kernels, biases):
+            given = tf.unstack(kernels), tf.unstack(biases)
+            with tf.GradientTape() as tape:
+                tape.watch(given)
+                found = values(*given)
+                total = tf.add_n(found)
+            slopes = tape.gradient(total, given, unconnected_gradients="zero")
+            return tf.stack(found), *map(tf.stack, slopes)
+
+        return lambda *weights: [np.asarray(one) for one in step(*map(tf.constant, weights))]
+    if backend == "jax":
+        import jax
+
+        def total(weights):
+            found = jax.numpy.stack(values(*weights))
+            return found.sum(), found
+
+        step = jax.jit(jax.value_and_grad(total, has_aux=True))
+
+        def at(*weights):
+            (_, found), slopes = step(weights)
+            return [np.asarray(one) for one in (found, *slopes)]
+
+        return at
+    import torch
+
+    def at(*weights):
+        given = [torch.tensor(one, requires_grad=True) for one in weights]
+        found = torch.stack([one + 0 * given[0].sum() for one in values(*given)])
+        slopes = torch.autograd.grad(found.sum(), given, allow_unused=True)
+        slopes = [torch.zeros_like(w) if s is None else s for s, w in zip(slopes, given, strict=True)]
+        return [one.detach().numpy() for one in (found, *slopes)]
+
+    return at
 
 
 def _points(cell):
@@ -126,131 +135,137 @@ def answers(cell, weights):
     return np.asarray(keras.ops.convert_to_numpy(cell.layer(cell.task.x, *weights)), float)
 
 
-def first_steps(cell):
-    """Take the loss and its gradient at three points; compare the types of labels at one of them.
+def first_losses(cell):
+    """Take the loss at three points, and compare the types of labels at one of them.
 
     Returns
     -------
     dict
-        ``error``, or ``values``, ``slopes`` (of the two points that know something) and ``types``:
-        the types of labels that give another loss than the first, each with it: asked of the
-        first layer of each task, since Keras converts labels before it looks at predictions.
+        ``error``; or ``first``, the loss of weights that are 0, ``predicted``, ``mark``, the losses at
+        two other points, and ``types``: the types of labels that give another loss, each with it. They
+        are asked of the first layer of each task, since Keras converts labels before all else.
     """
-    form = cell.form
+
+    def loss(dtype, points):
+        call = _loss_of(cell, dtype)
+        tensors = [map(keras.ops.convert_to_tensor, point) for point in points]
+        return [float(keras.ops.convert_to_numpy(call(*point))) for point in tensors]
+
+    points, types, (usual, *others) = _points(cell), {}, cell.form.dtypes
     try:
-        at = _slope_of(_loss_of(cell, form.values.astype(form.dtypes[0])), compiled=False)
-        found = [at(point) for point in _points(cell)]
+        first, *mark = loss(usual, points)
     except Exception as error:  # whatever Keras raises is the result
         return {"error": short_error(error)}
-    found[0] = found[0][0], predicted(cell)
-    types = {}
-    for dtype in form.dtypes[1:] if cell.layer.key == next(iter(cell.task.layers)) else ():
+    for dtype in others if cell.layer is next(iter(cell.task.layers.values())) else ():
         try:
-            again = _loss_of(cell, form.values.astype(dtype))(
-                *map(keras.ops.convert_to_tensor, _points(cell)[1])
-            )
-            again = float(keras.ops.convert_to_numpy(again))
+            again = loss(dtype, points[1:2])[0]
         except Exception as error:
             again = short_error(error)
-        if isinstance(again, str) or not np.isclose(again, found[1][0], rtol=1e-5, equal_nan=True):
+        if isinstance(again, str) or not np.isclose(again, mark[0], rtol=1e-5, equal_nan=True):
             types[dtype] = again
-    slopes = np.concatenate([np.ravel(one) for _, slopes in found[1:] for one in slopes])
-    values = [value for value, _ in found]
-    return {"values": values, "slopes": slopes, "types": types, "predicted": found[0][1]}
+    return {"first": first, "predicted": predicted(cell), "mark": mark, "types": types}
 
 
 def predicted(cell):
-    """Return what lossbook computes, by the definition of the loss, of weights that are 0; or why not."""
-    answer = np.asarray(keras.ops.convert_to_numpy(cell.layer(cell.task.x, *_points(cell)[0])), "float32")
+    """Return what lossbook computes, by the definition of the loss, of weights that are 0.
+
+    Returns
+    -------
+    list
+        A number, or the words in which lossbook refuses; and, where logits are wanted of a layer with
+        an activation, the same of the scores before it, which Keras may remember.
+    """
+    zero, layers = _points(cell)[0], [cell.layer]
+    if cell.loss.logits and cell.layer.activation != "linear":
+        layers.append(replace(cell.layer, activation="linear"))
     labels = cell.form.values if cell.loss.name in NUMBERED else cell.form.values.astype("float32")
     options = {"quantile": 0.9} if cell.loss.name == "quantile" else dict(cell.loss.options)
-    try:
-        with np.errstate(all="ignore"):
-            return float(CATALOGUE[cell.loss.name].cls(**options)(labels, answer))
-    except ValueError as error:
-        return str(error)
+    found = []
+    for layer in layers:
+        answer = keras.ops.convert_to_numpy(layer(cell.task.x, *zero))
+        try:
+            with np.errstate(all="ignore"):
+                found.append(float(CATALOGUE[cell.loss.name].cls(**options)(labels, answer)))
+        except ValueError as error:
+            found.append(str(error))
+    return found
 
 
-def train(cell, steps=STEPS):
-    """Train the last layer by Adam on all rows, and return its weights and the loss before each step."""
-    at = _slope_of(_loss_of(cell, cell.form.values.astype(cell.form.dtypes[0])), compiled=True)
-    weights, losses = _points(cell)[1], []
-    first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
+def train(cells, steps=STEPS):
+    """Train the last layer of combinations of one task and layer by Adam on all rows, each by itself.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Kernels and biases, a row for each combination, and its loss before each step.
+    """
+    at = _slopes_of([_loss_of(cell) for cell in cells])
+    weights = [np.stack([one] * len(cells)) for one in start_of(cells[0])]
+    means, squares, losses = [0.0, 0.0], [0.0, 0.0], []
     for step in range(1, steps + 1):
-        value, slopes = at(weights)
-        losses.append(value)
-        if not np.isfinite(value) or not all(np.isfinite(one).all() for one in slopes):
-            losses.append(math.nan)
-            break
-        first = [0.9 * m + 0.1 * g for m, g in zip(first, slopes, strict=True)]
-        second = [0.99 * v + 0.01 * g**2 for v, g in zip(second, slopes, strict=True)]
-        rate = RATE * min(1.0, 2 - 2 * step / steps)
+        values, *slopes = at(*weights)
+        losses.append(values)
+        means = [0.9 * m + 0.1 * g for m, g in zip(means, slopes, strict=True)]
+        squares = [0.99 * v + 0.01 * g**2 for v, g in zip(squares, slopes, strict=True)]
+        rate = RATE * min(1.0, 2 - 2 * step / steps)  # the second half slows down to 0
         weights = [
-            (w - rate * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.99**step)) + 1e-8)).astype("float32")
-            for w, m, v in zip(weights, first, second, strict=True)
+            (w - rate * m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.99**step)) + 1e-8)).astype("float32")
+            for w, m, v in zip(weights, means, squares, strict=True)
         ]
-    return weights, losses
+    return [*weights, np.array(losses)]
 
 
-def run(cells=None, tell=lambda cell: None):
+def run(cells=None):
     """Run combinations, those that are one function of the weights once, and return what came out.
 
     Parameters
     ----------
     cells : iterable of Cell, optional
         All of them, unless said otherwise.
-    tell : callable
-        Is called with each cell before it is run.
 
     Returns
     -------
     dict
-        For each address a dictionary: ``error``; or ``first``, the loss of weights that are 0,
-        ``start`` and ``end``, the losses of training, ``score``, ``miss``, ``text`` and ``types``.
+        For each address what :func:`first_losses` returns, and, where there is no error, ``as``, the
+        address that was trained for it, and what training left: ``score``, ``miss``, ``text``.
     """
-    found, known = {}, {}
+    found, groups = {}, {}
     for cell in CELLS.values() if cells is None else cells:
-        tell(cell)
-        taken = first_steps(cell)
+        found[cell.key] = taken = first_losses(cell)
         if "error" in taken:
-            found[cell.key] = taken
             continue
-        first, *others = taken.pop("values")
-        mark = np.concatenate([others, taken.pop("slopes")])
-        same = known.setdefault((cell.task.key, cell.layer.key), [])
-        for other, result in same:
-            alike = np.allclose(mark, other, rtol=1e-4, atol=1e-6, equal_nan=True)
-            if alike and _reads_alike(cell, CELLS[result["as"]]):
-                break
-        else:
-            result = {"as": cell.key, "mark": _short_mark(others, mark), **_trained(cell, mark)}
-            same.append((mark, result))
-        found[cell.key] = {"first": first, **taken, **result}
+        group = groups.setdefault((cell.task.key, cell.layer.key), [])
+        same = (other for other in group if _one_function(other, cell, found))
+        taken["as"] = next((other.key for other in same), cell.key)
+        if taken["as"] == cell.key:
+            group.append(cell)
+    for group in groups.values():
+        with np.errstate(all="ignore"):
+            *weights, losses = train(group)
+            for place, cell in enumerate(group):
+                found[cell.key].update(_learnt(cell, [one[place] for one in weights], losses[:, place]))
+    for taken in found.values():
+        if taken.get("as"):
+            taken.update({key: one for key, one in found[taken["as"]].items() if key not in taken})
     return found
 
 
-def _short_mark(values, mark):
-    """Write the losses at two points, and the lengths of their gradients."""
-    return [*values, *(float(np.linalg.norm(one)) for one in np.split(mark[2:], 2))]
+def _one_function(other, cell, found):
+    said = [(one.form.low, one.form.high, one.loss.logits, one.loss.margin) for one in (other, cell)]
+    marks = [found[one.key]["mark"] for one in (other, cell)]
+    return said[0] == said[1] and np.allclose(*marks, rtol=1e-5, atol=1e-7, equal_nan=True)
 
 
-def _reads_alike(cell, other):
-    said = [(one.form.low, one.form.high, one.loss.logits, one.loss.margin) for one in (cell, other)]
-    return said[0] == said[1]
-
-
-def _trained(cell, mark):
-    dead = not mark[2:].any()  # no slope anywhere: training would change nothing
-    weights, losses = (_points(cell)[1], [float(mark[0])] * 2) if dead else train(cell)
-    said = answers(cell, weights)
-    result = {"start": losses[0], "end": losses[-1], "dead": bool(dead), "steps": len(losses)}
-    if not (np.isfinite(losses[-1]) and np.isfinite(said).all()):
-        return {**result, "end": math.nan}
+def _learnt(cell, weights, losses):
+    said, finite = answers(cell, weights), np.isfinite(losses)
+    if not (finite.all() and np.isfinite(said).all()):
+        return {"steps": int(finite.argmin()) if not finite.all() else len(losses)}
     measure = cell.task.measure(said, cell)
-    spread = float(np.abs(said - said.mean(axis=tuple(range(said.ndim - 1)))).max())
+    spread = float(np.ptp(said, axis=tuple(range(said.ndim - 1))).max())
+    still = all((one == before).all() for one, before in zip(weights, start_of(cell), strict=True))
     return {
-        **result, "score": float(measure.score), "miss": measure.miss, "text": measure.text,
-        "spread": spread, "mean": float(said.mean()),
+        "end": float(losses[-1]), "dead": bool(still), "score": float(measure.score),
+        "miss": measure.miss, "text": measure.text, "spread": spread, "mean": float(said.mean()),
     }  # fmt: skip
 
 
@@ -277,8 +292,9 @@ def judge(found, beside=()):
     for cell, result in scored:
         best[cell.task.key] = max(best.get(cell.task.key, 0), result["score"])
     for cell, result in scored:
-        if result["score"] >= REACHED * best[cell.task.key] and result["miss"] is not None:
-            place = cell.task.key, cell.loss.key
+        fitting = cell.loss.logits == (cell.layer.activation == "linear")
+        if fitting and result["score"] >= REACHED * best[cell.task.key] and result["miss"] is not None:
+            place = cell.task.key, cell.loss.name
             honest[place] = min(honest.get(place, 9), result["miss"])
     return {key: _judged(CELLS[key], result, best, honest) for key, result in found.items()}
 
@@ -287,27 +303,31 @@ def _judged(cell, result, best, honest):
     if "error" in result:
         return "raises", result["error"]
     if "score" not in result:
-        return "wrong", f"the loss is NaN or infinite after {_counted(result['steps'] - 1, 'step')}"
+        return "wrong", f"the loss is NaN or infinite from step {result['steps'] + 1} on"
     if result["dead"]:
         return "wrong", "the gradient is exactly 0: nothing is learnt"
     if result["score"] < REACHED * best[cell.task.key]:
         same = f"says {result['mean']:.1f} of every row; " if result["spread"] < 0.02 else ""
         return "wrong", same + result["text"] + _below(result)
     first, expected = result["first"], result["predicted"]
-    if isinstance(expected, str):
-        return "wrong", f"answers are right, but the number is not this loss: {expected}"
-    if not np.isclose(first, expected, rtol=1e-3, atol=1e-5):
-        return (
-            "wrong",
-            f"answers are right, but the loss is {first:.4g} where its definition says {expected:.4g}",
-        )
-    if result["miss"] is not None and result["miss"] > honest[cell.task.key, cell.loss.key] + HONEST:
+    fits = [isinstance(one, float) and bool(np.isclose(first, one, rtol=1e-3, atol=1e-5)) for one in expected]
+    if isinstance(expected[0], str):
+        return "wrong", f"answers are right, but the number is not this loss: {expected[0]}"
+    if not any(fits):
+        numbers = f"{first:.4g} where its definition says {expected[0]:.4g}"
+        return "wrong", f"answers are right, but the first loss is {numbers}"
+    best_miss = honest.get((cell.task.key, cell.loss.name))
+    if best_miss is not None and _promises(cell) and result["miss"] > best_miss + HONEST:
         return "wrong", f"answers are right, but probabilities miss the true ones by {result['miss']:.2f}"
-    return "works", result["text"] + _below(result)
+    kept = "" if fits[0] else "; Keras warns, and uses the scores before the activation"
+    return "works", result["text"] + kept + _below(result)
 
 
-def _counted(count, what):
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def _promises(cell):
+    """Tell whether outputs are to be probabilities: the layer makes them so, or the loss takes them so."""
+    family = CATALOGUE[cell.loss.name].family
+    takes = family == "focal" or (family == "probability" and cell.loss.name != "poisson")
+    return cell.layer.activation in ("sigmoid", "softmax") or takes
 
 
 def _below(result):
@@ -323,7 +343,7 @@ def stored():
 
 
 def differences(found, kept):
-    """Say where a run differs from what is kept: in a verdict, the first loss, or two others and their slopes.
+    """Say where a run differs from what is kept: in a verdict or in one of three losses.
 
     Parameters
     ----------
@@ -373,20 +393,20 @@ def record(found):
 def run_beside(kept):
     """Run every combination in the Keras of this process; return those whose verdict is another than kept.
 
-    A combination with the losses and gradients of the kept run is the same function, and is not trained.
+    A combination with the three losses of the kept run is the same function, and is not trained.
     """
-    found = {}
+    others = {}
     for cell in CELLS.values():
-        taken, old = first_steps(cell), kept[cell.key]
-        if "error" in taken and "error" in old:
-            continue
-        if "error" not in taken and "error" not in old:
-            mark = np.concatenate([taken["values"][1:], taken["slopes"]])
-            if _alike(_short_mark(taken["values"][1:], mark), old["mark"]):
-                continue
-        found.update(run([cell]))
-    said = judge(found, kept)
-    return {key: dict(verdict=v, why=why) for key, (v, why) in said.items() if v != kept[key]["verdict"]}
+        taken, old = first_losses(cell), kept[cell.key]
+        errors = "error" in taken, "error" in old
+        if errors == (False, False) and not _alike(
+            [taken["first"], *taken["mark"]], [old["first"], *old["mark"]]
+        ):
+            others[cell.key] = cell
+        elif errors[0] != errors[1]:
+            others[cell.key] = cell
+    said = judge(run(others.values()), kept)
+    return {key: {"verdict": v, "why": why} for key, (v, why) in said.items() if v != kept[key]["verdict"]}
 
 
 def _main():

@@ -144,13 +144,13 @@ def examined(cell):
     return check(model, cell.task.x, cell.form.values.astype(cell.form.dtypes[0])).codes
 
 
-def recipes(folder=""):
+def recipes(page=""):
     """Write the recipes as a Markdown table, one line a task.
 
     Parameters
     ----------
-    folder : str
-        What leads from the page to that of the matrix.
+    page : str
+        The address of the matrix, seen from elsewhere.
 
     Returns
     -------
@@ -160,12 +160,13 @@ def recipes(folder=""):
         "| Task | Last layer | Labels | Compile | First loss | Read `p` |",
         "|---|---|---|---|---|---|",
     ]
+    link = f"[{{0}}]({page})" if page else '<a href="#{1}">{0}</a>'
     for recipe in RECIPES:
         cell = CELLS[recipe.cell]
         first = f"`{recipe.first}`" if recipe.first else "depends on the labels"
         line = f"`{recipe.compiled}`" + (f"<br>and in `fit`: `{recipe.fit}`" if recipe.fit else "")
         lines.append(
-            f'| <a href="{folder}#{cell.key}">{recipe.task}</a> | `{cell.layer.code}` | {cell.form.text}, '
+            f"| {link.format(recipe.task, cell.key)} | `{cell.layer.code}` | {cell.form.text}, "
             f"{_types(cell.form)} | {line} | {first} | `{recipe.read}` |"
         )
     return "\n".join(lines)
@@ -289,9 +290,8 @@ def _more(cell, result, verdicts):
     ]
     text = "".join(f"<br>{html.escape(one)}." for one in said)
     codes = result.get("check", [])
-    if codes and result["verdict"] != "works":
-        links = ", ".join(f'<a href="clinic.html#{code}"><code>{code}</code></a>' for code in codes)
-        text += f"<br><code>check</code>: {links}"
+    if codes:
+        text += f"<br><code>check</code> says {', '.join(map(_code, codes))}."
     if result["verdict"] == "works":
         return text
     other = mend(cell, verdicts)
@@ -395,13 +395,11 @@ def doctor(kept):
         if one["verdict"] == "works":
             for code in one["check"]:
                 said.setdefault(code, []).append(key)
-    works = [
-        [f'<a href="clinic.html#{code}"><code>{code}</code></a>', _some(keys)] for code, keys in said.items()
-    ]
+    works = [[f"`{code}`", _some(keys)] for code, keys in said.items()]
     return "\n\n".join(
         [
-            f"Of {len(wrong)} silently wrong combinations, `check` finds something in {len(wrong) - len(found)}. "
-            f"The other {len(found)}:",
+            f"Of {len(wrong)} silently wrong combinations, `check` finds something in "
+            f"{len(wrong) - len(found)}. The other {len(found)}:",
             _table(["Task", "Loss", "Missed", "The first of them"], lines),
             "What it says of combinations that work here:",
             _table(["Finding", "Combinations"], works),
