@@ -4,25 +4,25 @@
 they have learnt; :func:`judge` decides from these measures alone. ``matrix.json`` keeps what came out
 in TensorFlow, and where JAX and PyTorch part from it::
 
-    python -m lossbook.book.matrix --jax PYTHON --torch PYTHON
+    python -m lossbook.book.matrix tensorflow check jax=PYTHON torch=PYTHON
 
 ``notebooks/practice/matrix.md`` shows it, and ``tests/test_matrix.py`` runs it again.
 """
 
-import argparse
 import importlib
 import json
 import math
 import os
 import re
 import subprocess
+import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from lossbook.book.matrix_tasks import CELLS
+from lossbook.book.matrix_tasks import CELLS, TASKS
 from lossbook.registry import CATALOGUE
 from lossbook.tools.engines import keras
 from lossbook.tools.engines.loading import versions_of
@@ -409,33 +409,36 @@ def run_beside(kept):
     return {key: {"verdict": v, "why": why} for key, (v, why) in said.items() if v != kept[key]["verdict"]}
 
 
-def _main():
-    parser = argparse.ArgumentParser(description="Run the matrix, and write matrix.json.")
-    parser.add_argument("--jax", help="a Python that has Keras and JAX")
-    parser.add_argument("--torch", help="a Python that has Keras and PyTorch")
-    parser.add_argument("--beside", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.beside:  # in JAX or PyTorch
+def _main(steps):
+    if steps == ["beside"]:  # in JAX or PyTorch
         engine = importlib.import_module(keras.backend.backend())
         print(json.dumps([f"{keras.__version__} on {engine.__version__}", run_beside(stored()["cells"])]))
         return
-    kept = {"versions": {"tensorflow": versions_of(["keras", "tensorflow"])}, "cells": record(run())}
-    from lossbook.book.matrix_page import examined
+    for step in steps:
+        name, _, python = step.partition("=")
+        kept = {"versions": {}, "cells": {}} if name == "tensorflow" else stored()
+        if name == "tensorflow":
+            kept["versions"][name] = versions_of(["keras", "tensorflow"])
+            for task in TASKS:
+                kept["cells"] |= record(run(cell for cell in CELLS.values() if cell.task.key == task))
+                print(task, file=sys.stderr)
+        elif name == "check":
+            from lossbook.book.matrix_page import examined
 
-    for key, one in kept["cells"].items():
-        one["check"] = examined(CELLS[key]) if "error" not in one else []
-    _write(kept)
-    for name in ("jax", "torch"):
-        if (python := getattr(given, name)) is None:
-            continue
-        command = [python, "-W", "ignore", "-m", __spec__.name, "--beside"]
-        done = subprocess.run(
-            command, env={**os.environ, "KERAS_BACKEND": name}, stdout=subprocess.PIPE, text=True, check=True
-        )
-        kept["versions"][name], other = json.loads(done.stdout.splitlines()[-1])
-        for key, one in other.items():
-            kept["cells"][key].setdefault("elsewhere", {})[name] = one
+            for key, one in kept["cells"].items():
+                one["check"] = [] if "error" in one else examined(CELLS[key], one["verdict"])
+        else:
+            kept["versions"][name], others = _elsewhere(name, python)
+            for key, one in others.items():
+                kept["cells"][key].setdefault("elsewhere", {})[name] = one
         _write(kept)
+
+
+def _elsewhere(backend, python):
+    command = [python, "-W", "ignore", "-m", __spec__.name, "beside"]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _write(kept):
@@ -446,4 +449,4 @@ def _write(kept):
 
 
 if __name__ == "__main__":
-    _main()
+    _main(sys.argv[1:])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lossbook import check
-from lossbook.book.matrix import VERDICTS, start_of
+from lossbook.book.matrix import VERDICTS, answers, start_of
 from lossbook.book.matrix_tasks import CELLS, CLASSES, LOSSES, TASKS, quantile
 from lossbook.tools.engines import keras
 from lossbook.tools.render import format_number
@@ -136,12 +136,21 @@ def prove(recipe, epochs=60):
     return first, float(expected), cell.task.measure(np.asarray(answers, float), cell)
 
 
-def examined(cell):
-    """Return the codes of what `check` finds in the model of a combination, before it is trained."""
+def examined(cell, verdict):
+    """Return the codes of what `check` finds before training: in the arrays, or else in the compiled model.
+
+    The model, which is slower to examine, is asked where a combination is wrong and the arrays are silent.
+    """
+    labels, loss = cell.form.values.astype(cell.form.dtypes[0]), cell.loss.build()
+    codes = check(loss, labels, answers(cell, start_of(cell)).astype("float32")).codes
+    if codes or verdict != "wrong":
+        return codes
     model = model_of(cell)
-    model.set_weights(start_of(cell))
-    model.compile("adam", cell.loss.build())
-    return check(model, cell.task.x, cell.form.values.astype(cell.form.dtypes[0])).codes
+    model.set_weights(
+        [one.reshape(w.shape) for one, w in zip(start_of(cell), model.get_weights(), strict=True)]
+    )
+    model.compile("adam", loss)
+    return check(model, cell.task.x, labels).codes
 
 
 def recipes(page=""):

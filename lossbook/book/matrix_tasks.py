@@ -378,41 +378,58 @@ def tasks():
     def as_maps(values):
         return values.reshape(8, 4, 4, *values.shape[1:])
 
-    whole = ("float32", "int64", "uint8")
-    found = [
-        made("number", "A number", "linear-1 sigmoid-1", _column(2 * score + 1 + 0.2 * noise),
-             measure_numbers(2 * score + 1), OF_NUMBERS + " kl-divergence cosine-similarity hinge"),
-        made("amount", "A positive amount", "exponential-1 linear-1",
-             _column(np.exp(0.7 * score + 1 + 0.2 * noise)), measure_numbers(rate, "log"), OF_NUMBERS),
-        made("count", "A count", "exponential-1 linear-1", _column(rng.poisson(rate), whole),
-             measure_numbers(rate, "log"), OF_NUMBERS + " sparse-categorical-crossentropy"),
-    ]  # fmt: skip
     uneven = 2 * score + (1 + 0.5 * np.abs(score)) * noise
-    found.append(made("quantile", "A quantile (nine of ten labels below)", "linear-1", _column(uneven),
-                      measure_quantile(uneven), "quantile " + OF_NUMBERS))  # fmt: skip
-    found.append(made("binary", "Yes or no", "sigmoid-1 linear-1 softmax-1 softmax-2 linear-2",
-                      _binary_forms(flags), measure_flags(share), OF_FLAGS + OF_CLASSES))  # fmt: skip
-    found.append(made("classes", "One of K classes", "softmax-k linear-k sigmoid-k linear-1 softmax-1",
-                      _class_forms(numbers), measure_classes(shares),
-                      OF_CLASSES + " binary-crossentropy binary-crossentropy-logits mean-squared-error "
-                      "mean-absolute-error huber kl-divergence dice hinge cosine-similarity"))  # fmt: skip
+    counts = rng.poisson(rate)
+    amounts = np.exp(0.7 * score + 1 + 0.2 * noise)
+    whole = ("float32", "int64", "uint8")
     multi = _forms(
-        Form("multi-hot", several_flags, "(N, K) of 0 and 1", dtypes=("float32", "int64", "uint8", "bool")),
+        Form("multi-hot", several_flags, "(N, K) of 0 and 1", dtypes=(*whole, "bool")),
         Form("signs", 2 * several_flags - 1, "(N, K) of −1 and 1", -1.0, 1.0, ("float32", "int64")),
     )
-    found.append(made("multi-label", "Several labels at once", "sigmoid-k linear-k softmax-k", multi,
-                      measure_flags(each), OF_FLAGS + "categorical-hinge categorical-crossentropy "
-                      "categorical-crossentropy-logits"))  # fmt: skip
     masks = _binary_forms(as_maps(flags), "N, H, W")
     del masks["signs"]
-    masks["pixels"] = Form(
-        "pixels", 255 * masks["column"].values, "(N, H, W, 1) of 0 and 255", 0.0, 255.0, whole
-    )
-    found.append(made("mask", "Each pixel yes or no", "sigmoid-1 linear-1 softmax-1 softmax-2", masks,
-                      measure_flags(as_maps(share)), OF_PIXELS, x=as_maps(x), maps=True))  # fmt: skip
-    found.append(made("maps", "Each pixel one of K classes", "softmax-k linear-k",
-                      _class_forms(as_maps(numbers), "N, H, W"), measure_classes(as_maps(shares)),
-                      OF_PIXELS, x=as_maps(x), maps=True))  # fmt: skip
+    pixels = 255 * masks["column"].values
+    masks["pixels"] = Form("pixels", pixels, "(N, H, W, 1) of 0 and 255", 0.0, 255.0, whole)
+    found = [
+        made(
+            *("number", "A number", "linear-1 sigmoid-1", _column(2 * score + 1 + 0.2 * noise)),
+            *(measure_numbers(2 * score + 1), OF_NUMBERS + "kl-divergence cosine-similarity hinge"),
+        ),
+        made(
+            *("amount", "A positive amount", "exponential-1 linear-1", _column(amounts)),
+            *(measure_numbers(rate, "log"), OF_NUMBERS),
+        ),
+        made(
+            *("count", "A count", "exponential-1 linear-1", _column(counts, whole)),
+            *(measure_numbers(rate, "log"), OF_NUMBERS + "sparse-categorical-crossentropy"),
+        ),
+        made(
+            *("quantile", "A quantile (nine of ten labels below)", "linear-1", _column(uneven)),
+            *(measure_quantile(uneven), "quantile " + OF_NUMBERS),
+        ),
+        made(
+            *("binary", "Yes or no", "sigmoid-1 linear-1 softmax-1 softmax-2 linear-2"),
+            *(_binary_forms(flags), measure_flags(share), OF_FLAGS + OF_CLASSES),
+        ),
+        made(
+            *("classes", "One of K classes", "softmax-k linear-k sigmoid-k linear-1"),
+            *(_class_forms(numbers), measure_classes(shares), OF_CLASSES + MORE_OF_CLASSES),
+        ),
+        made(
+            *("multi-label", "Several labels at once", "sigmoid-k linear-k softmax-k", multi),
+            measure_flags(each),
+            OF_FLAGS + "squared-hinge categorical-crossentropy categorical-crossentropy-logits",
+        ),
+        made(
+            *("mask", "Each pixel yes or no", "sigmoid-1 linear-1 softmax-2", masks),
+            *(measure_flags(as_maps(share)), OF_PIXELS + "binary-focal-crossentropy", as_maps(x), True),
+        ),
+        made(
+            *("maps", "Each pixel one of K classes", "softmax-k linear-k"),
+            *(_class_forms(as_maps(numbers), "N, H, W"), measure_classes(as_maps(shares))),
+            *(OF_PIXELS + "categorical-focal-crossentropy", as_maps(x), True),
+        ),
+    ]
     return {task.key: task for task in [*found, *_others(rng)]}
 
 
@@ -472,16 +489,17 @@ def _reading(rng, rows=16, frames=12, longest=3):
 
 
 OF_NUMBERS = """mean-squared-error mean-absolute-error huber log-cosh mean-absolute-percentage-error
-mean-squared-logarithmic-error poisson binary-crossentropy"""
+mean-squared-logarithmic-error poisson binary-crossentropy """
 OF_FLAGS = """binary-crossentropy binary-crossentropy-logits binary-focal-crossentropy
-binary-focal-crossentropy-logits mean-squared-error mean-absolute-error poisson kl-divergence
-hinge squared-hinge dice tversky """
+binary-focal-crossentropy-logits mean-squared-error mean-absolute-error hinge dice """
 OF_CLASSES = """categorical-crossentropy categorical-crossentropy-logits sparse-categorical-crossentropy
-sparse-categorical-crossentropy-logits categorical-focal-crossentropy categorical-focal-crossentropy-logits
-categorical-generalized-cross-entropy categorical-hinge"""
+sparse-categorical-crossentropy-logits categorical-hinge """
+MORE_OF_CLASSES = """categorical-focal-crossentropy categorical-focal-crossentropy-logits
+categorical-generalized-cross-entropy kl-divergence cosine-similarity binary-crossentropy
+binary-crossentropy-logits mean-squared-error mean-absolute-error"""
 OF_PIXELS = """binary-crossentropy binary-crossentropy-logits categorical-crossentropy
 categorical-crossentropy-logits sparse-categorical-crossentropy sparse-categorical-crossentropy-logits
-binary-focal-crossentropy categorical-focal-crossentropy dice tversky mean-squared-error"""
+dice tversky mean-squared-error """
 
 
 def _picked(keys):
