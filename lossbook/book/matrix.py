@@ -33,7 +33,7 @@ STEPS, RATE = 80, 0.15
 REACHED, HONEST = 0.8, 0.06
 """A combination works if it reaches this share of the task's best score, and if its probabilities miss
 the true ones by no more than this beyond the best that its loss reaches with a last layer of its kind:
-linear where it takes logits, and with an activation where it does not."""
+linear for logits, sigmoid for binary losses, softmax for categorical ones."""
 
 VERDICTS = {"works": "works", "raises": "raises", "wrong": "silently wrong"}
 """The verdicts, as keys and as they are shown."""
@@ -266,6 +266,7 @@ def _learnt(cell, weights, losses):
     return {
         "end": float(losses[-1]), "dead": bool(still), "score": float(measure.score),
         "miss": measure.miss, "text": measure.text, "spread": spread, "mean": float(said.mean()),
+        "outside": float(((said < 0) | (said > 1)).mean()),
     }  # fmt: skip
 
 
@@ -292,8 +293,11 @@ def judge(found, beside=()):
     for cell, result in scored:
         best[cell.task.key] = max(best.get(cell.task.key, 0), result["score"])
     for cell, result in scored:
-        fitting = cell.loss.logits == (cell.layer.activation == "linear")
-        if fitting and result["score"] >= REACHED * best[cell.task.key] and result["miss"] is not None:
+        if (
+            _of_a_kind(cell)
+            and result["score"] >= REACHED * best[cell.task.key]
+            and result["miss"] is not None
+        ):
             place = cell.task.key, cell.loss.name
             honest[place] = min(honest.get(place, 9), result["miss"])
     return {key: _judged(CELLS[key], result, best, honest) for key, result in found.items()}
@@ -316,18 +320,31 @@ def _judged(cell, result, best, honest):
     if not any(fits):
         numbers = f"{first:.4g} where its definition says {expected[0]:.4g}"
         return "wrong", f"answers are right, but the first loss is {numbers}"
+    takes = _takes_probabilities(cell.loss)
+    if takes and not cell.loss.logits and result["outside"] > 0:
+        share = f"{100 * result['outside']:.0f}% of the outputs lie outside 0 to 1"
+        return "wrong", f"answers are right, but {share}, where the loss is clipped"
     best_miss = honest.get((cell.task.key, cell.loss.name))
-    if best_miss is not None and _promises(cell) and result["miss"] > best_miss + HONEST:
+    read = takes or cell.layer.activation in ("sigmoid", "softmax")
+    if best_miss is not None and read and result["miss"] > best_miss + HONEST:
         return "wrong", f"answers are right, but probabilities miss the true ones by {result['miss']:.2f}"
     kept = "" if fits[0] else "; Keras warns, and uses the scores before the activation"
     return "works", result["text"] + kept + _below(result)
 
 
-def _promises(cell):
-    """Tell whether outputs are to be probabilities: the layer makes them so, or the loss takes them so."""
-    family = CATALOGUE[cell.loss.name].family
-    takes = family == "focal" or (family == "probability" and cell.loss.name != "poisson")
-    return cell.layer.activation in ("sigmoid", "softmax") or takes
+def _of_a_kind(cell):
+    """Tell whether a last layer is what a loss is made for: linear for logits, sigmoid, softmax."""
+    if cell.loss.logits:
+        return cell.layer.activation == "linear"
+    kind = {"binary": "sigmoid", "categorical": "softmax", "sparse": "softmax"}.get(
+        cell.loss.name.split("_")[0]
+    )
+    return cell.layer.activation == kind if kind else cell.layer.activation != "linear"
+
+
+def _takes_probabilities(loss):
+    family = CATALOGUE[loss.name].family
+    return family == "focal" or (family == "probability" and loss.name != "poisson")
 
 
 def _below(result):

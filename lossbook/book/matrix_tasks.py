@@ -183,7 +183,7 @@ def as_probabilities(outputs, cell):
     """
     if cell.layer.activation in ("sigmoid", "softmax"):
         return outputs
-    many = cell.layer.units > 1 and "multi" not in cell.task.key
+    many = "categorical" in cell.loss.name
     if cell.loss.logits and many:
         raised = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
         return raised / raised.sum(axis=-1, keepdims=True)
