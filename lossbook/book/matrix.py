@@ -241,7 +241,13 @@ def run(cells=None):
             group.append(cell)
     for group in groups.values():
         with np.errstate(all="ignore"):
-            *weights, losses = train(group)
+            try:
+                *weights, losses = train(group)
+            except Exception as error:  # of the gradient: PyTorch has some
+                found.update((cell.key, {"error": short_error(error)}) for cell in group if len(group) == 1)
+                if len(group) > 1:
+                    found.update({key: one for cell in group for key, one in run([cell]).items()})
+                continue
             for place, cell in enumerate(group):
                 found[cell.key].update(_learnt(cell, [one[place] for one in weights], losses[:, place]))
     for taken in found.values():
