@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "formulas",
+    "filters",
     "hidden",
     "light",
     "moving",

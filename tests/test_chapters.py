@@ -16,7 +16,7 @@ from lossbook.tools.explore import MIMES, MOST_BYTES
 NOTEBOOKS = ROOT / "notebooks"
 LOSSES = sorted((NOTEBOOKS / "losses").glob("*.ipynb"))
 FOUNDATIONS = sorted((NOTEBOOKS / "foundations").glob("*.ipynb"))
-TABLES = {"clinic"}  # pages of practice that are made from a table: they have tests of their own
+TABLES = {"clinic", "matrix"}  # pages of practice that are made from a table: they have tests of their own
 PRACTICE = sorted(path for path in (NOTEBOOKS / "practice").glob("*.ipynb") if path.stem not in TABLES)
 CHAPTERS = FOUNDATIONS + LOSSES + PRACTICE
 SLUGS = {entry.key: entry.slug for entry in bibliography.entries()}

@@ -581,3 +581,38 @@ def test_a_chart_is_drawn_when_near_says_its_numbers_follows_the_theme_and_is_re
     assert colours() and not colours() & by_day
     assert asked == [] and said == []
     page.close()
+
+
+@needs_site
+@needs_browser
+def test_the_matrix_is_filtered(browser):
+    address = (SITE / "practice" / "matrix.html").as_uri()
+    page, asked, said = visit(browser, address)
+    seen = page.locator("table.matrix tbody tr:visible")
+    told, every = page.locator(".matrix-filters output"), seen.count()
+    assert told.inner_text() == f"{every} of {every} rows" and told.get_attribute("aria-live") == "polite"
+    task = page.get_by_label("Task")
+    task.focus()
+    page.keyboard.press("ArrowDown")  # by keyboard, too
+    assert task.input_value() != "" and 0 < seen.count() < every
+    page.get_by_label("Verdict").select_option("silently wrong")
+    verdicts = {row.get_attribute("data-verdict") for row in seen.all()}
+    assert verdicts == {"silently wrong"} and told.inner_text() == f"{seen.count()} of {every} rows"
+    page.get_by_role("button", name="Clear").click()
+    assert seen.count() == every
+    page.goto(f"{address}?verdict=raises#binary.sigmoid-1.column.binary-crossentropy")
+    page.reload()
+    shown = page.locator("table.matrix tr.found")
+    assert shown.is_visible() and shown.get_attribute("data-verdict") == "works"  # an address is always seen
+    assert asked == [] and said == []
+    page.close()
+
+
+@needs_site
+@needs_browser
+def test_a_stranger_reaches_the_line_to_compile_in_three_clicks(browser):
+    page, _, _ = visit(browser, (SITE / "index.html").as_uri())
+    page.get_by_role("link", name="The matrix", exact=True).first.click()
+    row = page.locator("tr", has_text="numbers, one class rare").first
+    assert "SparseCategoricalCrossentropy()" in row.inner_text() and "class_weight" in row.inner_text()
+    page.close()

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy import eye, float16, float32, full, inf, int32, nan, ones, repeat, uint8, zeros
 
 from lossbook.book.differences import masked, slope
+from lossbook.book.matrix import short_error
 from lossbook.tools.doctor.clinic import ROWS
 from lossbook.tools.engines import keras, tf
 from lossbook.tools.render import format_number
@@ -209,9 +210,7 @@ def _outcome(expression, names):
     try:
         return _plain(eval(expression, names)), ""
     except Exception as error:  # whatever it is, it is the result
-        words = " ".join(str(error).split()).split("Received:")[0]
-        words = re.sub(r"\{\{.*?\}\}|\[Op:.*| for '.*", "", words)
-        return None, f"{type(error).__name__}: {textwrap.shorten(words, 90, placeholder=' …')}"
+        return None, short_error(error)
 
 
 def _plain(value):
