@@ -1,4 +1,4 @@
-"""Charts that one notebook alone uses: what a reduction does, constants that descend, a price list and its loss.
+"""Charts that one notebook alone uses: reductions, constants that descend, a price list and its loss.
 
 Nothing here is loaded by ``import lossbook``, and Altair only by the first call.
 """
@@ -333,7 +333,7 @@ def pick_a_loss(draw, spread, constant, *, unit, spread_name="spread", start=Non
     Examples
     --------
     >>> chart = pick_a_loss(lambda s: np.array([2.0, 3.0, 4 + 3 * s]), (1, 2, 1), (1, 12, 1), unit="m")
-    >>> first = chart.spec["datasets"]["bills"][4]  # spread 1, equal prices, paid by size
+    >>> first = chart.spec["datasets"]["bills"][16]  # spread 1, equal prices, paid by size
     >>> first["best"], first["at"][1], first["extra"][1]
     (3, 3, 0)
     """
@@ -412,11 +412,7 @@ def _bills(data, places, shares):
     """Compute, for each price list, the cheapest constant and what those of the losses cost beyond it."""
     from lossbook.registry import get
 
-    pairs = (
-        np.broadcast_to(data[:, np.newaxis], (len(places), len(data), 1)),
-        places[:, np.newaxis, np.newaxis],
-    )
-    pairs = pairs[0], np.broadcast_to(pairs[1], pairs[0].shape)
+    pairs = np.broadcast_arrays(data[:, np.newaxis], places[:, np.newaxis, np.newaxis])
     costs = {paid: get(name)(*pairs) for paid, name in PAID.items()}
     too_low = places[:, np.newaxis] < data
     own = {paid: int(cost.mean(axis=1).argmin()) for paid, cost in costs.items()}
