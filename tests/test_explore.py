@@ -12,7 +12,7 @@ import vl_convert
 from PIL import Image
 
 import lossbook
-from lossbook.book.charts import descend, explore_reduction
+from lossbook.book.charts import descend, explore_reduction, pick_a_loss
 from lossbook.tools.explore import MIMES, MOST_BYTES, Moving, explore, slider
 from lossbook.tools.numeric import jumps, loss_and_slope_at, numeric_gradient
 from lossbook.tools.show import formula, source
@@ -191,6 +191,24 @@ def test_a_constant_descends_to_the_mean_and_to_the_median():
         assert last[outlier, "squared"] == pytest.approx((10 + outlier) / 5, rel=1e-3)
         assert last[outlier, "absolute"] == pytest.approx(3, abs=0.4)
     assert all(row["cost"][0] == 1 for row in rows_of(chart, "paths"))
+
+
+def test_a_price_list_finds_the_loss_that_charges_it():
+    draw = lambda spread: np.array([1.0, 2, 4, 9, 9 + 10 * spread])  # noqa: E731
+    chart = pick_a_loss(draw, (1, 3, 1), (1, 40, 1), unit="m", about=ABOUT)
+    bills = {(row["spread"], row["share"], row["paid"]): row for row in rows_of(chart, "bills")}
+    assert len(bills) == 3 * 9 * 4
+    for spread in (1, 2, 3):
+        equal = bills[spread, 5, "by its size"], bills[spread, 5, "by its square"]
+        assert [row["best"] for row in equal] == [4, 5 + 2 * spread]  # the median, the mean
+        assert equal[0]["verdict"] == "Train on: absolute error or quantile, at your prices"
+        assert equal[1]["verdict"] == "Train on: squared error, Poisson"
+        dear = bills[spread, 7, "by its size"]  # 3.5 of 5 days: the fourth
+        assert dear["best"] == dear["at"][2] == 9 and dear["extra"][2] == 0 < dear["extra"][1]
+        assert bills[spread, 5, "in percent of the target"]["verdict"] == "Train on: percentage error"
+        nearest = bills[spread, 8, "by its square"]
+        assert nearest["verdict"].startswith("Nearest: ") and min(nearest["extra"]) > 0
+    assert all(sum(row["height"]) == pytest.approx(100) for row in rows_of(chart, "bars"))
 
 
 # --- slopes without calculus -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Charts that one notebook alone uses: what a reduction does, and constants that descend.
+"""Charts that one notebook alone uses: reductions, constants that descend, a price list and its loss.
 
 Nothing here is loaded by ``import lossbook``, and Altair only by the first call.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from lossbook.tools.explore import WIDTH, Moving, _altair, _middle, _number, _places, _short, slider
 from lossbook.tools.plots import INK, MUTED, PALETTE, RULE
 
-__all__ = ["descend", "explore_reduction"]
+__all__ = ["descend", "explore_reduction", "pick_a_loss"]
 
 
 # --- element, sample, scalar ---------------------------------------------------------------
@@ -280,3 +280,162 @@ def descend(losses, data, outlier, *, start, rate, steps, constant, unit, about=
         f"to {steps}. {about}"
     )
     return Moving(chart, text, {"curves": curves, "paths": paths, "points": points})
+
+
+# --- a price list, and the loss that fits it -----------------------------------------------
+
+PAID = {
+    "by its size": "mean_absolute_error",
+    "by its square": "mean_squared_error",
+    "in percent of the target": "mean_absolute_percentage_error",
+    "by its factor, squared": "mean_squared_logarithmic_error",
+}
+"""What a miss can cost, and the loss that charges it."""
+
+ANSWERS = {
+    "squared error, Poisson": "by its square",
+    "absolute error": "by its size",
+    "quantile, at your prices": None,
+    "squared log error": "by its factor, squared",
+    "percentage error": "in percent of the target",
+}
+"""The losses a reader can train on, and what each of them takes a miss to cost."""
+
+
+def pick_a_loss(draw, spread, constant, *, unit, spread_name="spread", start=None, about=""):
+    """Show what the best constant of each loss costs under a price list that the reader sets.
+
+    The sliders set how widely the targets spread, and what a miss below the target costs beside
+    one above it; a menu sets whether a miss is paid by size, by square, in percent or by factor.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(spread)`` returns equally likely targets, shape (N,), all above 0.
+    spread : tuple of float
+        The lowest spread, the highest, and the step between two.
+    constant : tuple of float
+        The lowest and the highest constant tried, above 0, and the distance between two.
+    unit : str
+        The unit of the targets.
+    spread_name : str
+        What to call the spread.
+    start : float, optional
+        The spread shown first; the middle where nothing is said.
+    about : str
+        What there is to see, for those who cannot see it.
+
+    Returns
+    -------
+    lossbook.tools.explore.Moving
+        The chart.
+
+    Raises
+    ------
+    ValueError
+        If steps or size do not fit: see :func:`~lossbook.tools.explore.slider` and
+        :class:`~lossbook.tools.explore.Moving`.
+
+    Examples
+    --------
+    >>> chart = pick_a_loss(lambda s: np.array([2.0, 3.0, 4 + 3 * s]), (1, 2, 1), (1, 12, 1), unit="m")
+    >>> first = chart.spec["datasets"]["bills"][16]  # spread 1, equal prices, paid by size
+    >>> first["best"], first["at"][1], first["extra"][1]
+    (3, 3, 0)
+    """
+    alt = _altair()
+    places = _places("constant", constant)
+    share = (1, 9, 1)  # of ten: what one unit too low costs; one too high costs the rest
+    bills, bars = [], []
+    edges = np.linspace(places[0], places[-1], 41)
+    for wide in _places(spread_name, spread):
+        data = np.asarray(draw(wide), dtype=float)
+        counts = np.histogram(data, edges)[0] / len(data)
+        bars.append({"spread": _number(wide), "height": [_short(100 * count) for count in counts]})
+        for row in _bills(data, places, _places("share", share)):
+            bills.append({"spread": _number(wide), **row})
+    first = start if start is not None else _middle(spread_name, spread)
+    menu = alt.binding_select(options=list(PAID), name="a miss is paid ")
+    controls = [
+        slider("set_spread", spread, first, spread_name),
+        slider("set_share", share, 5, "price of a miss below the target, of 10"),
+        alt.param(name="set_paid", value="by its size", bind=menu),
+    ]
+    same = f"abs(datum.spread - set_spread) < {_number(spread[2]) / 2}"
+    chosen = f"{same} && datum.share == set_share && datum.paid == set_paid"
+    now = alt.Chart(alt.NamedData("bills")).transform_filter(chosen)
+    told = now.mark_text(align="left", fontSize=14, fontWeight="bold", color=INK)
+    told = told.encode(x=alt.value(0), y=alt.value(8), text="verdict:N")
+    told = told.properties(width=WIDTH, height=14)
+
+    names = list(ANSWERS)
+    tint = alt.Color("name:N", scale=alt.Scale(domain=names, range=list(PALETTE.values())), legend=None)
+    across = {"title": f"target, and each constant ({unit})"}
+    across["scale"] = alt.Scale(domain=[places[0], places[-1]], nice=False)
+    width = edges[1] - edges[0]
+    hills = alt.Chart(alt.NamedData("bars")).transform_filter(same)
+    hills = hills.transform_calculate(bin=f"sequence({len(edges) - 1})").transform_flatten(["bin", "height"])
+    hills = hills.transform_calculate(
+        left=f"{edges[0]:.6g} + datum.bin * {width:.6g}", right=f"datum.left + {width:.6g}", floor="0"
+    )
+    hills = hills.mark_bar(color="#d8d2c6", clip=True).encode(
+        x=alt.X("left:Q", **across),
+        x2="right:Q",
+        y=alt.Y("height:Q", title="share of targets (%)"),
+        y2="floor:Q",
+    )
+    laid = now.transform_calculate(name=f"{names}").transform_flatten(["name", "at", "extra"])
+    marks = laid.mark_rule(strokeWidth=3, clip=True).encode(x=alt.X("at:Q", **across), color=tint)
+    best = now.mark_point(shape="triangle-down", filled=True, size=150, color=INK, opacity=1, clip=True)
+    best = best.encode(x=alt.X("best:Q", **across), y=alt.value(6))
+    above = alt.layer(hills, marks, best).properties(width=WIDTH, height=150)
+
+    down = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelFontSize=12, labelLimit=190))
+    along = alt.X(
+        "extra:Q",
+        title="cost above that of the cheapest constant (%), cut off at 100",
+        scale=alt.Scale(domain=[0, 100], nice=False),
+    )
+    paid = laid.mark_bar(height=16, opacity=0.45, clip=True).encode(x=along, y=down, color=tint)
+    words = laid.transform_calculate(
+        words=f"format(datum.at, '.3~g') + ' {unit}: +' + format(datum.extra, '.2~r') + '%'"
+    )
+    words = words.mark_text(align="left", fontSize=13, color=INK)
+    words = words.encode(x=alt.value(6), y=down, text="words:N")
+    below = alt.layer(paid, words).properties(width=WIDTH - 150, height=28 * len(names))
+    chart = alt.vconcat(told, above, below, spacing=14).add_params(*controls)
+    text = (
+        f"A histogram of the targets ({unit}), a line at the best constant of each of five losses, and a "
+        "triangle at the cheapest constant under the prices set. Below, a bar for each loss: how much more "
+        f"its constant costs than the cheapest. Controls: {spread_name}, from {_number(spread[0])} to "
+        f"{_number(spread[1])}; the price of a miss below the target, of 10; and how a miss is paid: "
+        f"{', '.join(PAID)}. {about}"
+    )
+    return Moving(chart, text, {"bills": bills, "bars": bars})
+
+
+def _bills(data, places, shares):
+    """Compute, for each price list, the cheapest constant and what those of the losses cost beyond it."""
+    from lossbook.registry import get
+
+    pairs = np.broadcast_arrays(data[:, np.newaxis], places[:, np.newaxis, np.newaxis])
+    costs = {paid: get(name)(*pairs) for paid, name in PAID.items()}
+    too_low = places[:, np.newaxis] < data
+    own = {paid: int(cost.mean(axis=1).argmin()) for paid, cost in costs.items()}
+    for share, (paid, cost) in itertools.product(shares, costs.items()):
+        prices = np.where(too_low, share, 10 - share)
+        bill = (prices * cost).mean(axis=1)
+        quantile = int((prices * costs["by its size"]).mean(axis=1).argmin())
+        at = [quantile if kind is None else own[kind] for kind in ANSWERS.values()]
+        extra = [100 * (bill[place] / bill.min() - 1) for place in at]
+        fits = [name for name, more in zip(ANSWERS, extra, strict=True) if more < 1e-9]
+        nearest = min(zip(extra, ANSWERS, strict=True))
+        verdict = f"Train on: {' or '.join(fits)}" if fits else f"Nearest: {nearest[1]}, +{nearest[0]:.2g}%"
+        yield {
+            "share": _number(share),
+            "paid": paid,
+            "best": _number(places[bill.argmin()]),
+            "at": [_number(places[place]) for place in at],
+            "extra": [_short(more) for more in extra],
+            "verdict": verdict,
+        }
