@@ -111,7 +111,7 @@
     async function draw() {
       await load();
       const dark = document.documentElement.dataset.theme === "dark";
-      const width = Math.floor(Math.min(WIDEST, canvas.clientWidth - BESIDE));
+      const width = Math.floor(Math.min(WIDEST, place.clientWidth - BESIDE));
       const wanted = `${dark} ${width}`;
       if (wanted === drawn) return;
       drawn = wanted;
