@@ -442,11 +442,11 @@ def test_axe_finds_a_fault(browser):
 
     page = browser.new_page()
     page.set_content(
-        "<html lang='en'><title>x</title><main><h1>x</h1><img src=''><p style='color:#bbb'>y</p></main>"
+        "<html lang='en'><title>x</title><main><h1>x</h1><img src=''><p style='color:#bbb'>pale words</p></main>"
     )
     page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     faults = page.evaluate(SERIOUS, {"color-contrast": {"enabled": True}})
-    assert {line.split(":")[0] for line in faults} >= {"image-alt", "color-contrast"}
+    assert {line.split(":")[0] for line in faults} >= {"image-alt", "color-contrast"}, faults
     page.close()
 
 
@@ -562,7 +562,11 @@ def test_a_chart_is_drawn_when_near_says_its_numbers_follows_the_theme_and_is_re
     chart = page.locator(".moving-chart").first
     chart.scroll_into_view_if_needed()
     page.wait_for_function(DRAWN, arg=chart.element_handle(), timeout=30_000)
-    reading, first = chart.locator("[aria-live]"), plot_of(chart)
+
+    def lines():
+        return [line.get_attribute("d") for line in chart.locator("svg.marks .mark-line path").all()]
+
+    reading, first = chart.locator("[aria-live]"), lines()
     assert "loss" in reading.text_content() and "slope" in reading.text_content()
     before, slider = reading.text_content(), chart.locator("input[type=range]").first
     slider.focus()
@@ -570,7 +574,7 @@ def test_a_chart_is_drawn_when_near_says_its_numbers_follows_the_theme_and_is_re
     page.wait_for_function("([r, old]) => r.textContent !== old", arg=[reading.element_handle(), before])
     chart.get_by_role("button", name="Reset").click()
     page.wait_for_function("([r, old]) => r.textContent === old", arg=[reading.element_handle(), before])
-    assert plot_of(chart) == first
+    assert lines() == first != []
 
     def colours():
         return {line.get_attribute("stroke") for line in chart.locator("svg.marks .mark-line path").all()}

@@ -35,10 +35,11 @@
       boostDocument: (id, term, stored) => window.lossbookKinds[stored.kind] || 1,
     };
     // More of the words count for more: a page that has them all stands before one that repeats a few.
-    return engine
+    const hits = engine
       .search(query, options)
       .map((hit) => ({ ...hit, score: hit.score * (new Set(hit.queryTerms).size / Math.max(1, asked.length)) ** 2 }))
       .sort((one, other) => other.score - one.score);
+    return hits.filter((hit) => hit.score > hits[0].score / 25).slice(0, MOST);
   }
 
   function show() {
@@ -47,7 +48,7 @@
     if (!query) return (count.textContent = "");
     const hits = found(query);
     count.textContent = hits.length ? `${hits.length} found` : `Nothing found for “${query}”. Try fewer words.`;
-    for (const hit of hits.slice(0, MOST)) {
+    for (const hit of hits) {
       const item = list.appendChild(document.createElement("li"));
       const link = item.appendChild(document.createElement("a"));
       link.href = hit.address;

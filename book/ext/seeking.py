@@ -54,8 +54,7 @@ def read(app, doctree) -> None:
         return
     headings = [one.astext() for one in list(doctree.findall(nodes.title))[1:]]
     first = next((one.astext() for one in doctree.findall(nodes.paragraph)), "")
-    text = [one.astext() for one in doctree.findall(nodes.Text) if not isinstance(one.parent, nodes.raw)]
-    often = Counter(" ".join(text).split())
+    often = Counter(plain(doctree).split())
     if not hasattr(app.env, "sought"):
         app.env.sought = {}
     app.env.sought[docname] = {
@@ -87,13 +86,18 @@ def sitemap(app) -> None:
         )
 
 
+def plain(node) -> str:
+    """Return the text of a part of a page, without what is HTML."""
+    return " ".join(one.astext() for one in node.findall(nodes.Text) if not isinstance(one.parent, nodes.raw))
+
+
 def cards(doctree) -> dict[str, str]:
     """Return the text of each card of the clinic by its code, which is an id on the page."""
     found = {}
     for quote in doctree.findall(nodes.block_quote):
         codes = [raw.astext().split('"')[1] for raw in quote.findall(nodes.raw) if 'id="' in raw.astext()]
         codes += [name for one in quote.findall(nodes.Element) for name in one.get("ids", [])]
-        found |= {code: quote.astext() for code in codes}
+        found |= {code: plain(quote) for code in codes}
     return found
 
 
@@ -149,4 +153,4 @@ def setup(app) -> dict:
     app.connect("env-purge-doc", forget)
     app.connect("html-page-context", describe)
     app.connect("build-finished", write)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": False, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": False, "parallel_write_safe": True}
