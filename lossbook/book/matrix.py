@@ -330,7 +330,7 @@ def _judged(cell, result, best, honest):
     if isinstance(expected[0], str):
         return "wrong", f"answers are right, but the number is not this loss: {expected[0]}"
     if not any(fits):
-        numbers = f"{first:.4g} where its definition says {expected[0]:.4g}"
+        numbers = f"{first:.5g} where its definition says {expected[0]:.5g}"
         return "wrong", f"answers are right, but the first loss is {numbers}"
     takes = _takes_probabilities(cell.loss)
     if takes and not cell.loss.logits and result["outside"] > 0:
