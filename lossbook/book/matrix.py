@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,8 +230,13 @@ def run(cells=None):
         For each address what :func:`first_losses` returns, and, where there is no error, ``as``, the
         address that was trained for it, and what training left: ``score``, ``miss``, ``text``.
     """
+    with warnings.catch_warnings(action="ignore"):  # of Keras, which knows of some of this
+        return _run(CELLS.values() if cells is None else cells)
+
+
+def _run(cells):
     found, groups = {}, {}
-    for cell in CELLS.values() if cells is None else cells:
+    for cell in cells:
         found[cell.key] = taken = first_losses(cell)
         if "error" in taken:
             continue
@@ -246,7 +252,7 @@ def run(cells=None):
             except Exception as error:  # of the gradient: PyTorch has some
                 found.update((cell.key, {"error": short_error(error)}) for cell in group if len(group) == 1)
                 if len(group) > 1:
-                    found.update({key: one for cell in group for key, one in run([cell]).items()})
+                    found.update({key: one for cell in group for key, one in _run([cell]).items()})
                 continue
             for place, cell in enumerate(group):
                 found[cell.key].update(_learnt(cell, [one[place] for one in weights], losses[:, place]))
@@ -324,7 +330,7 @@ def _judged(cell, result, best, honest):
     if isinstance(expected[0], str):
         return "wrong", f"answers are right, but the number is not this loss: {expected[0]}"
     if not any(fits):
-        numbers = f"{first:.4g} where its definition says {expected[0]:.4g}"
+        numbers = f"{first:.5g} where its definition says {expected[0]:.5g}"
         return "wrong", f"answers are right, but the first loss is {numbers}"
     takes = _takes_probabilities(cell.loss)
     if takes and not cell.loss.logits and result["outside"] > 0:

@@ -286,7 +286,7 @@ def _first(result):
         if "first" not in result
         else "NaN"
         if result["first"] is None
-        else format_number(result["first"], 4)
+        else format_number(result["first"], 5)
     )
 
 

@@ -43,6 +43,8 @@ class LossCase:
     @property
     def code(self):
         """What stands in `compile`."""
+        if self.name == "quantile":
+            return self.name
         return f"{self.cls}({', '.join(f'{name}={value!r}' for name, value in self.options)})"
 
     def build(self):
