@@ -116,13 +116,8 @@
     async function draw() {
       await load();
       const dark = document.documentElement.dataset.theme === "dark";
-<<<<<<< HEAD
-      const width = Math.floor(Math.min(WIDEST, canvas.clientWidth - BESIDE));
-      const wanted = `${dark} ${piece || width}`;
-=======
       const width = Math.floor(Math.min(WIDEST, place.clientWidth - BESIDE));
-      const wanted = `${dark} ${width}`;
->>>>>>> site
+      const wanted = `${dark} ${piece || width}`;
       if (wanted === drawn) return;
       drawn = wanted;
       const coloured = dark
