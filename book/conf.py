@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 BOOK = Path(__file__).resolve().parent
@@ -10,6 +11,7 @@ sys.path[:0] = [str(BOOK / "ext"), str(BOOK.parent)]
 
 # -- The project -------------------------------------------------------------------------------
 project = "lossbook"
+version = tomllib.loads((BOOK.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 author = "The lossbook authors"
 copyright = author  # no year: a build gives the same bytes on any day
 html_title = "lossbook"

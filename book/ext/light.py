@@ -43,6 +43,12 @@ def _line(found) -> str:
     return "</span>" if found[1] else '<span class="sig-line">'
 
 
+def leave_out_of_books(app) -> None:
+    """An e-book has no page for what is not found."""
+    if app.builder.name == "epub":
+        app.config.html_additional_pages = {}
+
+
 def leave_out(app, problem) -> None:
     """Take away what the theme copies and no page loads: maps for its makers, and its icons as a script."""
     if problem or app.builder.format != "html":
@@ -56,5 +62,6 @@ def leave_out(app, problem) -> None:
 def setup(app) -> dict:
     app.connect("html-page-context", defer, priority=900)
     app.connect("html-page-context", mend, priority=900)
+    app.connect("builder-inited", leave_out_of_books)
     app.connect("build-finished", leave_out)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -107,11 +107,11 @@ def entries(app) -> list[dict]:
 
     words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
     made = []
-    for docname, page in sorted(app.env.sought.items()):
+    for docname, page in sorted(getattr(app.env, "sought", {}).items()):
         aliases = [*names_of(docname), *words.get(docname, [])]
         common = {key: page[key] for key in ("title", "kind", "about", "headings", "text")}
         made.append({**common, "address": f"{docname}.html", "aliases": " · ".join(aliases)})
-    shown = app.env.sought.get(CLINIC, {}).get("cards", {})
+    shown = getattr(app.env, "sought", {}).get(CLINIC, {}).get("cards", {})
     for code in sorted(set(WORRIES.values())):
         phrases = [phrase for phrase, its in WORRIES.items() if its == code] + words.get(
             f"{CLINIC}#{code}", []
