@@ -2,19 +2,16 @@
 
 :func:`run` takes the loss and the gradient of combinations in Keras, trains them, and measures what
 they have learnt; :func:`judge` decides from these measures alone. ``matrix.json`` keeps what came out
-in TensorFlow, and where JAX and PyTorch part from it::
+on TensorFlow::
 
-    python -m lossbook.book.matrix tensorflow check jax=PYTHON torch=PYTHON
+    python -m lossbook.book.matrix tensorflow check
 
 ``notebooks/practice/matrix.md`` shows it, and ``tests/test_matrix.py`` runs it again.
 """
 
-import importlib
 import json
 import math
-import os
 import re
-import subprocess
 import sys
 import textwrap
 import warnings
@@ -419,55 +416,20 @@ def record(found):
     }
 
 
-def run_beside(kept):
-    """Run every combination in the Keras of this process; return those whose verdict is another than kept.
-
-    A combination with the three losses of the kept run is the same function, and is not trained.
-    """
-    others = {}
-    for cell in CELLS.values():
-        taken, old = first_losses(cell), kept[cell.key]
-        errors = "error" in taken, "error" in old
-        if errors == (False, False) and not _alike(
-            [taken["first"], *taken["mark"]], [old["first"], *old["mark"]]
-        ):
-            others[cell.key] = cell
-        elif errors[0] != errors[1]:
-            others[cell.key] = cell
-    said = judge(run(others.values()), kept)
-    return {key: {"verdict": v, "why": why} for key, (v, why) in said.items() if v != kept[key]["verdict"]}
-
-
 def _main(steps):
-    if steps == ["beside"]:  # in JAX or PyTorch
-        engine = importlib.import_module(keras.backend.backend())
-        print(json.dumps([f"{keras.__version__} on {engine.__version__}", run_beside(stored()["cells"])]))
-        return
     for step in steps:
-        name, _, python = step.partition("=")
-        kept = {"versions": {}, "cells": {}} if name == "tensorflow" else stored()
-        if name == "tensorflow":
-            kept["versions"][name] = versions_of(["keras", "tensorflow"])
+        kept = {"versions": {}, "cells": {}} if step == "tensorflow" else stored()
+        if step == "tensorflow":
+            kept["versions"][step] = versions_of(["keras", "tensorflow"])
             for task in TASKS:
                 kept["cells"] |= record(run(cell for cell in CELLS.values() if cell.task.key == task))
                 print(task, file=sys.stderr)
-        elif name == "check":
+        elif step == "check":
             from lossbook.book.matrix_page import examined
 
             for key, one in kept["cells"].items():
                 one["check"] = [] if "error" in one else examined(CELLS[key], one["verdict"])
-        else:
-            kept["versions"][name], others = _elsewhere(name, python)
-            for key, one in others.items():
-                kept["cells"][key].setdefault("elsewhere", {})[name] = one
         _write(kept)
-
-
-def _elsewhere(backend, python):
-    command = [python, "-W", "ignore", "-m", __spec__.name, "beside"]
-    environment = {**os.environ, "KERAS_BACKEND": backend}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _write(kept):
