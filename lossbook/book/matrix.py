@@ -22,7 +22,7 @@ import numpy as np
 
 from lossbook.book.matrix_tasks import CELLS, TASKS
 from lossbook.registry import CATALOGUE
-from lossbook.tools.engines import keras
+from lossbook.tools.engines import keras, tf
 from lossbook.tools.engines.loading import versions_of
 
 NUMBERED = ("sparse_categorical_crossentropy", "circle", "ctc")  # labels are numbers of classes
@@ -69,49 +69,21 @@ def _slopes_of(functions):
 
     Each function gets weights of its own, so the gradient of their sum holds the gradient of each.
     """
-    backend = keras.backend.backend()
 
     def values(kernels, biases):
         return [f(kernel, bias) for f, kernel, bias in zip(functions, kernels, biases, strict=True)]
 
-    if backend == "tensorflow":
-        import tensorflow as tf
+    @tf.function(autograph=False)
+    def step(kernels, biases):
+        given = tf.unstack(kernels), tf.unstack(biases)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            found = values(*given)
+            total = tf.add_n(found)
+        slopes = tape.gradient(total, given, unconnected_gradients="zero")
+        return tf.stack(found), *map(tf.stack, slopes)
 
-        @tf.function(autograph=False)
-        def step(kernels, biases):
-            given = tf.unstack(kernels), tf.unstack(biases)
-            with tf.GradientTape() as tape:
-                tape.watch(given)
-                found = values(*given)
-                total = tf.add_n(found)
-            slopes = tape.gradient(total, given, unconnected_gradients="zero")
-            return tf.stack(found), *map(tf.stack, slopes)
-
-        return lambda *weights: [np.asarray(one) for one in step(*map(tf.constant, weights))]
-    if backend == "jax":
-        import jax
-
-        def total(weights):
-            found = jax.numpy.stack(values(*weights))
-            return found.sum(), found
-
-        step = jax.jit(jax.value_and_grad(total, has_aux=True))
-
-        def at(*weights):
-            (_, found), slopes = step(weights)
-            return [np.asarray(one) for one in (found, *slopes)]
-
-        return at
-    import torch
-
-    def at(*weights):
-        given = [torch.tensor(one, requires_grad=True) for one in weights]
-        found = torch.stack([one + 0 * given[0].sum() for one in values(*given)])
-        slopes = torch.autograd.grad(found.sum(), given, allow_unused=True)
-        slopes = [torch.zeros_like(w) if s is None else s for s, w in zip(slopes, given, strict=True)]
-        return [one.detach().numpy() for one in (found, *slopes)]
-
-    return at
+    return lambda *weights: [np.asarray(one) for one in step(*map(tf.constant, weights))]
 
 
 def _points(cell):
@@ -244,13 +216,7 @@ def _run(cells):
             group.append(cell)
     for group in groups.values():
         with np.errstate(all="ignore"):
-            try:
-                *weights, losses = train(group)
-            except Exception as error:  # of the gradient: PyTorch has some
-                found.update((cell.key, {"error": short_error(error)}) for cell in group if len(group) == 1)
-                if len(group) > 1:
-                    found.update({key: one for cell in group for key, one in _run([cell]).items()})
-                continue
+            *weights, losses = train(group)
             for place, cell in enumerate(group):
                 found[cell.key].update(_learnt(cell, [one[place] for one in weights], losses[:, place]))
     for taken in found.values():
