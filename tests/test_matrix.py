@@ -77,10 +77,11 @@ def test_what_is_known_of_keras_comes_out():
     assert {key: verdict for key, (verdict, _) in runs(*KNOWN).items()} == KNOWN
 
 
-def test_a_loss_that_sees_one_category_alone_is_dead_at_0():
-    key = "binary.sigmoid-1.column.categorical-focal-crossentropy"
+def test_a_loss_that_sees_one_category_alone_stays_at_0():
+    key = "binary.sigmoid-1.column.categorical-crossentropy"
     found = matrix.run([CELLS[key]])[key]
-    assert found["first"] < 1e-6 and found["dead"] and matrix.judge({key: found}, KEPT)[key][0] == "wrong"
+    assert max(abs(found["first"]), abs(found["end"]), *map(abs, found["mark"])) < 1e-6
+    assert matrix.judge({key: found}, KEPT)[key][0] == "wrong"
 
 
 # --- how a verdict is decided -----------------------------------------------------------------------
@@ -112,7 +113,7 @@ def test_a_verdict_that_is_not_as_kept_is_found():
     key = "binary.sigmoid-1.column.binary-crossentropy"
     old = {key: {one: value for one, value in KEPT[key].items() if one not in ("verdict", "why")}}
     assert matrix.differences(old, KEPT) == []
-    for change in ({"score": 0.0}, {"first": 0.6938}, {"mark": [1.0, 2.0]}, {"error": "ValueError: no"}):
+    for change in ({"score": 0.0}, {"first": 0.7}, {"mark": [1.0, 2.0]}, {"error": "ValueError: no"}):
         assert len(matrix.differences({key: {**old[key], **change}}, KEPT)) == 1, change
 
 
@@ -132,7 +133,8 @@ def test_no_verdict_hangs_on_a_hair():
 
 def test_messages_are_short_and_name_nothing_of_the_machine():
     for one in KEPT.values():
-        assert len(one["why"]) < 240 and not re.search(r"\{\{|\[Op:|/(?:home|root|tmp|work)/", one["why"])
+        assert not re.search(r"\{\{|\[Op:|/(?:home|root|tmp|work)/", one["why"])
+        assert one["verdict"] != "raises" or len(one["why"]) < 125
     assert matrix.short_error(ValueError("a  b\nReceived: x")) == "ValueError: a b"
 
 

@@ -2,19 +2,16 @@
 
 :func:`run` takes the loss and the gradient of combinations in Keras, trains them, and measures what
 they have learnt; :func:`judge` decides from these measures alone. ``matrix.json`` keeps what came out
-in TensorFlow, and where JAX and PyTorch part from it::
+on TensorFlow::
 
-    python -m lossbook.book.matrix tensorflow check jax=PYTHON torch=PYTHON
+    python -m lossbook.book.matrix tensorflow check
 
 ``notebooks/practice/matrix.md`` shows it, and ``tests/test_matrix.py`` runs it again.
 """
 
-import importlib
 import json
 import math
-import os
 import re
-import subprocess
 import sys
 import textwrap
 import warnings
@@ -25,7 +22,7 @@ import numpy as np
 
 from lossbook.book.matrix_tasks import CELLS, TASKS
 from lossbook.registry import CATALOGUE
-from lossbook.tools.engines import keras
+from lossbook.tools.engines import keras, tf
 from lossbook.tools.engines.loading import versions_of
 
 NUMBERED = ("sparse_categorical_crossentropy", "circle", "ctc")  # labels are numbers of classes
@@ -72,49 +69,21 @@ def _slopes_of(functions):
 
     Each function gets weights of its own, so the gradient of their sum holds the gradient of each.
     """
-    backend = keras.backend.backend()
 
     def values(kernels, biases):
         return [f(kernel, bias) for f, kernel, bias in zip(functions, kernels, biases, strict=True)]
 
-    if backend == "tensorflow":
-        import tensorflow as tf
+    @tf.function(autograph=False)
+    def step(kernels, biases):
+        given = tf.unstack(kernels), tf.unstack(biases)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            found = values(*given)
+            total = tf.add_n(found)
+        slopes = tape.gradient(total, given, unconnected_gradients="zero")
+        return tf.stack(found), *map(tf.stack, slopes)
 
-        @tf.function(autograph=False)
-        def step(kernels, biases):
-            given = tf.unstack(kernels), tf.unstack(biases)
-            with tf.GradientTape() as tape:
-                tape.watch(given)
-                found = values(*given)
-                total = tf.add_n(found)
-            slopes = tape.gradient(total, given, unconnected_gradients="zero")
-            return tf.stack(found), *map(tf.stack, slopes)
-
-        return lambda *weights: [np.asarray(one) for one in step(*map(tf.constant, weights))]
-    if backend == "jax":
-        import jax
-
-        def total(weights):
-            found = jax.numpy.stack(values(*weights))
-            return found.sum(), found
-
-        step = jax.jit(jax.value_and_grad(total, has_aux=True))
-
-        def at(*weights):
-            (_, found), slopes = step(weights)
-            return [np.asarray(one) for one in (found, *slopes)]
-
-        return at
-    import torch
-
-    def at(*weights):
-        given = [torch.tensor(one, requires_grad=True) for one in weights]
-        found = torch.stack([one + 0 * given[0].sum() for one in values(*given)])
-        slopes = torch.autograd.grad(found.sum(), given, allow_unused=True)
-        slopes = [torch.zeros_like(w) if s is None else s for s, w in zip(slopes, given, strict=True)]
-        return [one.detach().numpy() for one in (found, *slopes)]
-
-    return at
+    return lambda *weights: [np.asarray(one) for one in step(*map(tf.constant, weights))]
 
 
 def _points(cell):
@@ -247,13 +216,7 @@ def _run(cells):
             group.append(cell)
     for group in groups.values():
         with np.errstate(all="ignore"):
-            try:
-                *weights, losses = train(group)
-            except Exception as error:  # of the gradient: PyTorch has some
-                found.update((cell.key, {"error": short_error(error)}) for cell in group if len(group) == 1)
-                if len(group) > 1:
-                    found.update({key: one for cell in group for key, one in _run([cell]).items()})
-                continue
+            *weights, losses = train(group)
             for place, cell in enumerate(group):
                 found[cell.key].update(_learnt(cell, [one[place] for one in weights], losses[:, place]))
     for taken in found.values():
@@ -419,55 +382,20 @@ def record(found):
     }
 
 
-def run_beside(kept):
-    """Run every combination in the Keras of this process; return those whose verdict is another than kept.
-
-    A combination with the three losses of the kept run is the same function, and is not trained.
-    """
-    others = {}
-    for cell in CELLS.values():
-        taken, old = first_losses(cell), kept[cell.key]
-        errors = "error" in taken, "error" in old
-        if errors == (False, False) and not _alike(
-            [taken["first"], *taken["mark"]], [old["first"], *old["mark"]]
-        ):
-            others[cell.key] = cell
-        elif errors[0] != errors[1]:
-            others[cell.key] = cell
-    said = judge(run(others.values()), kept)
-    return {key: {"verdict": v, "why": why} for key, (v, why) in said.items() if v != kept[key]["verdict"]}
-
-
 def _main(steps):
-    if steps == ["beside"]:  # in JAX or PyTorch
-        engine = importlib.import_module(keras.backend.backend())
-        print(json.dumps([f"{keras.__version__} on {engine.__version__}", run_beside(stored()["cells"])]))
-        return
     for step in steps:
-        name, _, python = step.partition("=")
-        kept = {"versions": {}, "cells": {}} if name == "tensorflow" else stored()
-        if name == "tensorflow":
-            kept["versions"][name] = versions_of(["keras", "tensorflow"])
+        kept = {"versions": {}, "cells": {}} if step == "tensorflow" else stored()
+        if step == "tensorflow":
+            kept["versions"][step] = versions_of(["keras", "tensorflow"])
             for task in TASKS:
                 kept["cells"] |= record(run(cell for cell in CELLS.values() if cell.task.key == task))
                 print(task, file=sys.stderr)
-        elif name == "check":
+        elif step == "check":
             from lossbook.book.matrix_page import examined
 
             for key, one in kept["cells"].items():
                 one["check"] = [] if "error" in one else examined(CELLS[key], one["verdict"])
-        else:
-            kept["versions"][name], others = _elsewhere(name, python)
-            for key, one in others.items():
-                kept["cells"][key].setdefault("elsewhere", {})[name] = one
         _write(kept)
-
-
-def _elsewhere(backend, python):
-    command = [python, "-W", "ignore", "-m", __spec__.name, "beside"]
-    environment = {**os.environ, "KERAS_BACKEND": backend}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _write(kept):

@@ -296,10 +296,6 @@ def _more(cell, result, verdicts):
         f"As {dtype}: {value if isinstance(value, str) else f'a loss of {format_number(value, 4)}'}"
         for dtype, value in (result.get("types") or {}).items()
     ]
-    said += [
-        f"{name}: {VERDICTS[other['verdict']]}, {other['why']}"
-        for name, other in result.get("elsewhere", {}).items()
-    ]
     text = "".join(f"<br>{html.escape(one)}." for one in said)
     codes = result.get("check", [])
     if codes:
@@ -364,22 +360,6 @@ def types(kept):
     if not lines:
         return "*There are none.*"
     return _table(["Combination", "Labels as", "What comes out", "First loss as float"], lines)
-
-
-def elsewhere(stored):
-    """Write where other backends give another verdict, as Markdown."""
-    kept, lines = stored["cells"], []
-    for name, version in stored["versions"].items():
-        if name == "tensorflow":
-            continue
-        other = {key: one["elsewhere"][name] for key, one in kept.items() if name in one.get("elsewhere", {})}
-        said = {}
-        for key, one in other.items():
-            change = (VERDICTS[kept[key]["verdict"]], VERDICTS[one["verdict"]], one["why"])
-            said.setdefault(change, []).append(key)
-        for (here, there, why), keys in said.items():
-            lines.append([version, _some(keys), here, f"{there}: {html.escape(why)}"])
-    return _table(["Keras", "Combinations", "On TensorFlow", "There"], lines) if lines else "*Nowhere.*"
 
 
 def _some(keys, most=3):

@@ -22,7 +22,7 @@ from lossbook.tools.plots import INK, MUTED, PALETTE, RULE
 __all__ = ["MIMES", "MOST_BYTES", "Moving", "explore", "slider"]
 
 MIMES = ("application/vnd.vegalite.v5+json", "application/vnd.vega.v5+json")
-"""The types of output that JupyterLab draws, Vega-Lite for charts with sliders and Vega for pieces to play with."""
+"""The types of output that JupyterLab draws, Vega-Lite for charts with sliders and Vega for pieces."""
 
 MOST_BYTES = 200_000
 """The most that a chart may take as JSON, so that a page with one opens at once."""
