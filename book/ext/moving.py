@@ -49,6 +49,8 @@ def replace_charts(app, docname: str, source: list[str]) -> None:
             spec = output.get("data", {}).pop(MIME, None)
             if spec is not None:
                 charts += 1
+                image = cell["metadata"].setdefault("mystnb", {}).setdefault("image", {})
+                image["alt"] = spec.get("description", "")
                 if app.builder.name != "epub":
                     picture = base64.b64decode("".join(output["data"]["image/png"]))
                     still = "../" * docname.count("/") + write_still(app, picture)
@@ -95,4 +97,4 @@ def setup(app) -> dict:
     app.connect("source-read", replace_charts)
     app.connect("env-purge-doc", forget)
     app.connect("html-page-context", load_script)
-    return {"version": "1", "env_version": 3, "parallel_read_safe": False, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 4, "parallel_read_safe": False, "parallel_write_safe": True}
