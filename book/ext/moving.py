@@ -48,6 +48,8 @@ def replace_charts(app, docname: str, source: list[str]) -> None:
             data = output.get("data", {})
             for spec in [data.pop(mime) for mime in MIMES if mime in data]:
                 charts += 1
+                image = cell["metadata"].setdefault("mystnb", {}).setdefault("image", {})
+                image["alt"] = spec.get("description", "")
                 if app.builder.name != "epub":
                     picture = base64.b64decode("".join(data["image/png"]))
                     still = "../" * docname.count("/") + write_still(app, picture)
@@ -94,4 +96,4 @@ def setup(app) -> dict:
     app.connect("source-read", replace_charts)
     app.connect("env-purge-doc", forget)
     app.connect("html-page-context", load_script)
-    return {"version": "1", "env_version": 3, "parallel_read_safe": False, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 4, "parallel_read_safe": False, "parallel_write_safe": True}
