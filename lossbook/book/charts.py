@@ -388,7 +388,7 @@ def pick_a_loss(draw, spread, constant, *, unit, spread_name="spread", start=Non
     marks = laid.mark_rule(strokeWidth=3, clip=True).encode(x=alt.X("at:Q", **across), color=tint)
     best = now.mark_point(shape="triangle-down", filled=True, size=150, color=INK, opacity=1, clip=True)
     best = best.encode(x=alt.X("best:Q", **across), y=alt.value(6))
-    above = alt.layer(hills, marks, best).properties(width=WIDTH, height=150)
+    above = alt.layer(hills, marks, best).properties(width=WIDTH - 150, height=150)
 
     down = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelFontSize=12, labelLimit=190))
     along = alt.X(
