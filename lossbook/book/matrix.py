@@ -286,7 +286,7 @@ def _judged(cell, result, best, honest):
     if result["dead"]:
         return "wrong", "the gradient is exactly 0: nothing is learnt"
     if result["score"] < REACHED * best[cell.task.key]:
-        same = f"says {result['mean']:.1f} of every row; " if result["spread"] < 0.02 else ""
+        same = f"says {result['mean']:.2f} of every row; " if result["spread"] < 0.02 else ""
         return "wrong", same + result["text"] + _below(result)
     first, expected = result["first"], result["predicted"]
     fits = [isinstance(one, float) and bool(np.isclose(first, one, rtol=1e-3, atol=1e-5)) for one in expected]
@@ -323,7 +323,7 @@ def _takes_probabilities(loss):
 
 
 def _below(result):
-    return f"; the loss falls to {result['end']:.1f}" if result["end"] < -1.5 else ""
+    return f"; the loss falls to {result['end']:.3g}" if result["end"] < -1.5 else ""
 
 
 # --- what is kept ---------------------------------------------------------------------------------
