@@ -102,7 +102,7 @@ html_theme_options = {
     "navbar_center": [],
     "navbar_end": [],
     "navbar_persistent": [],  # search stands in the sidebar
-    "logo": {"text": "lossbook", "alt_text": ""},
+    "logo": {"text": "lossbook", "alt_text": "The mark of lossbook, a valley with a ball in it"},
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "toc_title": "On this page",

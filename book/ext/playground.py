@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from formulas import mathml
 from sphinx.util.docutils import SphinxDirective
 
 from lossbook import CATALOGUE, REDUCTIONS
@@ -110,7 +111,7 @@ def numbers_of(notebook: dict) -> dict:
         "name": spec.name,
         "title": spec.cls.__name__,
         "family": spec.family,
-        "formula": spec.formula,
+        "formula": mathml(spec.formula, True),
         "labels": spec.facts.labels,
         "output": spec.facts.output,
         "settings": {name: repr(value) for name, value in loss.parameters.items()},
@@ -147,8 +148,7 @@ class Playground(SphinxDirective):
         data = json.dumps({"losses": losses}, ensure_ascii=False).replace("</", "<\\/")
         before, after = (PLAY / "form.html").read_text(encoding="utf-8").split("<!-- formula -->")
         options = "".join(f"<option>{one}</option>" for one in REDUCTIONS if one)
-        formula = nodes.math_block("", losses[0]["formula"], nowrap=False, number=None, label=None)
-        formula["docname"] = self.env.docname
+        formula = nodes.raw("", f'<div class="math">{losses[0]["formula"]}</div>', format="html")
         data = f'<script type="application/json" id="play-data">{data}</script>'
         return [
             nodes.raw("", before.replace("<!-- reductions -->", options), format="html"),

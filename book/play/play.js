@@ -156,8 +156,7 @@ window.playData = {};  // where the scripts of a page opened from a folder put t
     $("labels").textContent = loss.labels;
     $("output").textContent = loss.output;
     $("chapter").href = `losses/${loss.name}.html`;
-    $("formula").querySelector(".math").textContent = `\\[${loss.formula}\\]`;
-    window.MathJax?.startup?.promise?.then(() => window.MathJax.typesetPromise([$("formula")]));
+    $("formula").querySelector(".math").innerHTML = loss.formula; // MathML, made with the page
   }
   function readAddress() {
     const given = new URLSearchParams(location.hash.slice(1));
