@@ -126,9 +126,8 @@ def prove(recipe, epochs=60):
     exec(recipe.compiled, {**names, "quantile": quantile})
     expected = eval(recipe.first, {**vars(np), "y": y, "K": CLASSES}) if recipe.first else math.nan
     first = model.evaluate(cell.task.x, y, batch_size=len(y), verbose=0, return_dict=True)["loss"]
-    model.set_weights(
-        [np.full_like(w, 0.1) + 0.1 * np.arange(w.size).reshape(w.shape) for w in model.get_weights()]
-    )
+    starts = zip(start_of(cell), model.get_weights(), strict=True)  # where the run started
+    model.set_weights([one.reshape(weight.shape) for one, weight in starts])
     model.optimizer.learning_rate = 0.1
     options = eval(f"dict({recipe.fit})", names)
     model.fit(cell.task.x, y, batch_size=len(y), epochs=epochs, verbose=0, **options)
