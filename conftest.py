@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 from agreement import settle
 from random_cases import (  # noqa: F401  (a fixture and hooks)
     counted,
@@ -101,3 +102,15 @@ def compare_as_agreed() -> None:
 
 
 compare_as_agreed()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start Chromium, for the tests of one module."""
+    from browsing import BROWSER, FLAGS
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, headless=True)
+        yield chromium
+        chromium.close()

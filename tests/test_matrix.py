@@ -12,6 +12,7 @@ from lossbook.book.matrix_tasks import CELLS, LOSSES, TASKS
 from lossbook.registry import CATALOGUE
 from lossbook.tools.doctor.clinic import ROWS
 from lossbook.tools.engines import keras
+from lossbook.tools.engines.attempts import short_error
 
 STORED = matrix.stored()
 KEPT = STORED["cells"]
@@ -135,7 +136,7 @@ def test_messages_are_short_and_name_nothing_of_the_machine():
     for one in KEPT.values():
         assert not re.search(r"\{\{|\[Op:|/(?:home|root|tmp|work)/", one["why"])
         assert one["verdict"] != "raises" or len(one["why"]) < 125
-    assert matrix.short_error(ValueError("a  b\nReceived: x")) == "ValueError: a b"
+    assert short_error(ValueError("a  b\nReceived: x")) == "ValueError: a b"
 
 
 # --- the same in a compiled model -------------------------------------------------------------------

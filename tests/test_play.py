@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from browsing import BROWSER, FLAGS, needs_browser
+from browsing import needs_browser
 from cases import LOSSES
 from conftest import ROOT
 from test_site import REQUIRED, SITE, needs_site
@@ -280,16 +280,6 @@ def in_a_browser(function):
     for mark in (needs_site, needs_browser, needs_engine):
         function = mark(function)
     return function
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, headless=True)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from browsing import BROWSER, FLAGS, move, needs_browser, plot_of
+from browsing import move, needs_browser, plot_of
 from conftest import ROOT
 
 SITE = ROOT / "book" / "_build" / "html"
@@ -226,16 +226,6 @@ def test_the_site_names_no_place_of_one_machine():
 
 
 # --------------------------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, headless=True)
-        yield chromium
-        chromium.close()
 
 
 @cache

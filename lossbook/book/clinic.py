@@ -19,9 +19,9 @@ import pandas as pd
 from numpy import eye, float16, float32, full, inf, int32, nan, ones, repeat, uint8, zeros
 
 from lossbook.book.differences import masked, slope
-from lossbook.book.matrix import short_error
 from lossbook.tools.doctor.clinic import ROWS
 from lossbook.tools.engines import keras, tf
+from lossbook.tools.engines.attempts import short_error
 from lossbook.tools.render import format_number
 
 __all__ = [

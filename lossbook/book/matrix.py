@@ -11,9 +11,7 @@ on TensorFlow::
 
 import json
 import math
-import re
 import sys
-import textwrap
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +21,7 @@ import numpy as np
 from lossbook.book.matrix_tasks import CELLS, TASKS
 from lossbook.registry import CATALOGUE
 from lossbook.tools.engines import keras, tf
+from lossbook.tools.engines.attempts import short_error
 from lossbook.tools.engines.loading import versions_of
 
 NUMBERED = ("sparse_categorical_crossentropy", "circle", "ctc")  # labels are numbers of classes
@@ -38,19 +37,6 @@ VERDICTS = {"works": "works", "raises": "raises", "wrong": "silently wrong"}
 
 
 # --- a run ------------------------------------------------------------------------------------------
-
-
-def short_error(error):
-    """Write an exception in one short line: without what is received, and TensorFlow's names of nodes.
-
-    Examples
-    --------
-    >>> short_error(ValueError("Shapes differ. Received: a list"))
-    'ValueError: Shapes differ.'
-    """
-    words = " ".join(str(error).split()).split("Received:")[0]
-    words = re.sub(r"\{\{.*?\}\}|\[Op:.*| for '.*", "", words)
-    return f"{type(error).__name__}: {textwrap.shorten(words, 90, placeholder=' …')}"
 
 
 def _loss_of(cell, dtype=None):

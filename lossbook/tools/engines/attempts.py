@@ -4,6 +4,8 @@ import ast
 import builtins
 import contextlib
 import io
+import re
+import textwrap
 import warnings
 from dataclasses import dataclass
 
@@ -11,7 +13,7 @@ from lossbook.tools.engines.frameworks import DEFAULT, engines_of, plain
 from lossbook.tools.engines.loading import is_installed, missing_text
 from lossbook.tools.render import html_block, html_table, one_line, text_table, tidy
 
-__all__ = ["Outcome", "Outcomes", "attempt", "describe", "outcomes"]
+__all__ = ["Outcome", "Outcomes", "attempt", "describe", "outcomes", "short_error"]
 
 HEADERS = ["engine", "what comes out"]
 
@@ -208,3 +210,16 @@ def describe(problem):
         return tidy(f"{kind}: {problem.msg} (line {problem.lineno})")
     lines = [line.strip() for line in str(problem).splitlines() if tidy(line).strip()]
     return tidy(f"{kind}: {lines[0]}") if lines else kind
+
+
+def short_error(error):
+    """Write an exception in one short line: without what is received, and TensorFlow's names of nodes.
+
+    Examples
+    --------
+    >>> short_error(ValueError("Shapes differ. Received: a list"))
+    'ValueError: Shapes differ.'
+    """
+    words = " ".join(str(error).split()).split("Received:")[0]
+    words = re.sub(r"\{\{.*?\}\}|\[Op:.*| for '.*", "", words)
+    return f"{type(error).__name__}: {textwrap.shorten(words, 90, placeholder=' …')}"
