@@ -12,6 +12,7 @@ import sys
 import threading
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -236,17 +237,22 @@ def original(data):
     return next(shrink.bodies(data, at) for kind, _, at, _ in shrink.sections(data) if kind == shrink.CODE)
 
 
-def test_a_page_without_its_engine_says_so_in_one_line(monkeypatch):
-    monkeypatch.setattr(build, "VERSION", "0")
-    directive = playground.Playground.__new__(playground.Playground)
-    [line] = directive.run()
-    assert line.astext().startswith(
-        "This copy of the book was built without the engine of this page: the package"
-    )
-    assert playground.PlaygroundCell.__new__(playground.PlaygroundCell).run() == []
+@pytest.mark.parametrize("form, why", [("html", "the package"), ("epub", "this is the book as epub")])
+def test_a_book_that_cannot_compute_says_so_in_one_line(monkeypatch, form, why):
+    if form == "html":
+        monkeypatch.setattr(build, "VERSION", "0")
+    app = SimpleNamespace(builder=SimpleNamespace(name=form, format="html"), outdir=Path("nowhere"))
+    state = SimpleNamespace(document=SimpleNamespace(settings=SimpleNamespace(env=SimpleNamespace(app=app))))
+    page, cell = (kind.__new__(kind) for kind in (playground.Playground, playground.PlaygroundCell))
+    page.state = cell.state = state
+    [line] = page.run()
+    assert line.astext().startswith(f"This page computes only on the site, in a browser: {why}")
+    assert cell.run() == []
     source = ["{}"]
-    playground.add_links(None, "losses/huber", source)
-    assert source == ["{}"]
+    playground.add_links(app, "losses/huber", source)
+    playground.write_files(app)
+    playground.write_policy(app, None)
+    assert source == ["{}"] and not Path("nowhere").exists()
 
 
 def test_the_version_of_the_engine_is_written_alike():

@@ -1,8 +1,8 @@
 """The page "Try a loss", where a reader's browser computes; and the link to it below each chapter's trace.
 
 ``{playground}`` puts the form on a page, ``{playground-cell}`` a cell of the reader's own. The engine is
-written into the site's static folder (:mod:`build`). Where its package is missing, the page says so in one
-line, and chapters have no link.
+written into the site's static folder (:mod:`build`). In an e-book, and where the engine's package is
+missing, the page says so in one line, and chapters have no link.
 """
 
 from __future__ import annotations
@@ -134,10 +134,9 @@ class Playground(SphinxDirective):
     """The form, filled with the numbers of the chapters."""
 
     def run(self):
-        lack = build.missing()
+        lack = missing(self.env.app)
         if lack:
-            text = f"This copy of the book was built without the engine of this page: {lack}. "
-            return [nodes.paragraph("", text + "Install it, and build the site again.")]
+            return [nodes.paragraph("", f"This page computes only on the site, in a browser: {lack}.")]
         losses = []
         for name in CATALOGUE:
             path = Path(self.env.srcdir) / "losses" / f"{name}.ipynb"
@@ -161,15 +160,20 @@ class PlaygroundCell(SphinxDirective):
     """A cell of the reader's own."""
 
     def run(self):
-        if build.missing():
+        if missing(self.env.app):
             return []
         return [nodes.raw("", (PLAY / "cell.html").read_text(encoding="utf-8"), format="html")]
+
+
+def missing(app) -> str:
+    """Say what keeps a build from having the page; an empty string where nothing does."""
+    return build.missing() if app.builder.name == "html" else f"this is the book as {app.builder.name}"
 
 
 def add_links(app, docname: str, source: list[str]) -> None:
     """Put the link below the main trace of each chapter of a loss."""
     name = docname.removeprefix("losses/")
-    if build.missing() or name not in CATALOGUE or name == docname:
+    if missing(app) or name not in CATALOGUE or name == docname:
         return
     notebook = json.loads(source[0])
     text = LINK.format(page=PAGE, name=name)
@@ -180,14 +184,14 @@ def add_links(app, docname: str, source: list[str]) -> None:
 
 def load_script(app, pagename, templatename, context, doctree) -> None:
     """Load the script and the style on the page alone."""
-    if pagename == PAGE and not build.missing():
+    if pagename == PAGE and not missing(app):
         app.add_css_file("play/play.css")
         app.add_js_file("play/play.js", loading_method="defer")
 
 
 def write_files(app) -> None:
     """Write the page's script and style, and what it loads on the first Run."""
-    if app.builder.format != "html" or build.missing():
+    if missing(app):
         return
     folder = Path(app.outdir) / FOLDER
     build.write(folder)
@@ -200,7 +204,7 @@ def write_files(app) -> None:
 
 def write_policy(app, problem) -> None:
     """Say in the finished page what it may do."""
-    if problem or app.builder.format != "html" or build.missing():
+    if problem or missing(app):
         return
     page = Path(app.outdir) / f"{PAGE}.html"
     page.write_text(with_policy(page.read_text(encoding="utf-8")), encoding="utf-8")
