@@ -253,6 +253,16 @@ def _shapes(n, k, labels, hot, bits, p):
         RNG.uniform(0, k - 1, n),
         peaked(n, k),
     )
+    for loss in ("categorical_crossentropy", "sparse_categorical_crossentropy", "kld", "categorical_hinge"):
+        yield Broken("one-column", loss, loss, bits, p)
+    yield Broken("one-column", "logits", L.CategoricalCrossentropy(from_logits=True), bits, 3 * normal(n, 1))
+    yield Broken("one-column", "cosine", "cosine_similarity", normal(n, 1), normal(n, 1))
+    yield Broken("one-column", "flat labels", L.CategoricalFocalCrossentropy(), bits[:, 0], p)
+    multi = one_hot(labels, k) + one_hot((labels + 1) % k, k)
+    z = normal(n, k)
+    for loss in ("bce", "mse", L.Dice()):
+        name = getattr(loss, "name", loss)
+        yield Broken("softmax-with-multi-hot", name, loss, multi, softmax(z), names={"logits": z})
     yield Broken("swapped", "bce", L.BinaryCrossentropy(), p, bits)
     yield Broken("swapped", "cce", "categorical_crossentropy", peaked(n, k), hot)
 

@@ -88,6 +88,8 @@ WORRIES = {
     "loss 0.3133": "squashed-twice", "loss is 100": "torch-clamp",
     "accuracy 0 from_logits": "logits-as-probabilities",
     "accuracy stuck from_logits": "logits-as-probabilities", "softmax one unit": "softmax-one-unit",
+    "categorical crossentropy loss 0": "one-column", "dense 1 categorical crossentropy": "one-column",
+    "softmax multi label": "softmax-with-multi-hot",
     "loss is 0": "mask-hides-all", "loss zero from the start": "mask-hides-all",
     "dice loss is 1": "empty-masks", "loss too high": "first-loss", "initial loss": "first-loss",
     "first loss": "first-loss", "loss is not the number I computed": "broadcast",
@@ -521,6 +523,14 @@ def softmax_one_unit():
     model.layers[-1].activation = keras.activations.sigmoid
     yield np.ptp(model(x))
 
+@proves("stuck", 0.5, 0.99988)
+def softmax_with_multi_hot():
+    loss, logits = keras.losses.MeanSquaredError(), float32([[9, 9, -9]])  # noqa: F841
+    y_true, y_pred = float32([[1, 1, 0]]), keras.ops.softmax(logits)  # noqa: F841
+    yield np.max(y_pred)
+    y_pred = keras.ops.sigmoid(logits)
+    yield np.max(y_pred)
+
 @proves("stuck", 1.0, 197.45)
 def targets_out_of_reach():
     model, x, y = model_of(keras.layers.Dense(1, activation="sigmoid")), X, 9 * REAL  # noqa: F841
@@ -642,6 +652,14 @@ def padding_counted():
     y_true, y_pred = int32([[2, 1, 0, 0, 0], [1, 0, 0, 0, 0]]), np.tile([0.98, 0.01, 0.01], (2, 5, 1))
     yield loss(y_true, y_pred)
     loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=0)
+    yield loss(y_true, y_pred)
+
+@proves("small", 5.9605e-08, 2.3026)
+def one_column():
+    loss = keras.losses.CategoricalCrossentropy()
+    y_true, y_pred = float32([[0], [1]]), float32([[0.9], [0.1]])
+    yield loss(y_true, y_pred)
+    loss = keras.losses.BinaryCrossentropy()
     yield loss(y_true, y_pred)
 
 @proves("small", 0.5004, 1.6094)

@@ -308,6 +308,7 @@ ON_MODELS = {
     "negative-rate": LAST + "softplus",
     "zero-rate": LAST + "softplus",
     "rows-not-one": LAST + "softmax",
+    "softmax-with-multi-hot": LAST + "sigmoid",
     "probabilities-for-scores": LAST + "linear",
     "broadcast": "y = np.broadcast_to(np.reshape(y, [len(y)] + [1] * (len(model(x).shape) - 1)), "
     "model(x).shape)"
@@ -322,7 +323,7 @@ ON_MODELS = {
 TOLD = {
     "probabilities-as-logits": {"squashed-twice"},
     "squashed-twice": {"probabilities-as-logits", "rows-not-one"},
-    "softmax-one-unit": {"constant-predictions", "dead-clipped", "logits-as-probabilities"},
+    "softmax-one-unit": {"constant-predictions", "dead-clipped", "logits-as-probabilities", "one-column"},
     "sigmoid-with-categorical": {"rows-not-one"},
     "logits-as-probabilities": {"rows-not-one", "dead-clipped", "nan-gradient"},
     "narrow-output": {"narrow-type"},
@@ -710,6 +711,8 @@ def softmax_with_binary(case):
     )
     if one is None or one.y.shape != one.pred.shape or one.loss.parameters.get("from_logits"):
         return None
+    if (one.case.true_sums > 1).any():
+        return None  # told by "softmax-with-multi-hot"
     categorical = one.loss.name.replace("binary", "categorical")
     return found(
         f"The model ends in softmax over {one.pred.shape[-1]} classes, and {one.loss.name} asks "

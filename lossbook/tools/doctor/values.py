@@ -13,6 +13,7 @@ from lossbook.tools.doctor.cases import (
     ENTRYWISE,
     ONE_HOT,
     OVERLAP,
+    ROWS_OF_CLASSES,
     SIGNS,
 )
 from lossbook.tools.doctor.findings import finds, found
@@ -45,6 +46,30 @@ def looks_like_probabilities(case):
     positive = case.y_true > 0.5
     apart = bool(((case.y_pred > 0.5) == positive).all())
     return case.y_pred.size == 3 and apart and bool(positive.any()) and not positive.all()
+
+
+# --- rows of one entry ----------------------------------------------------------------------
+
+INSTEAD = {"categorical_hinge": "hinge", "cosine_similarity": "mean_squared_error"}
+"""The loss of one answer that stands for a loss of rows; binary cross-entropy for all others."""
+
+
+@finds("one-column", stage="values")
+def one_column(case):
+    if case.name not in ROWS_OF_CLASSES | {"cosine_similarity"} or case.y_pred.ndim < 2:
+        return None
+    if case.y_pred.shape[case.loss.parameters.get("axis", -1)] != 1 or case.y_true.size != case.y_pred.size:
+        return None
+    other = INSTEAD.get(case.name, "binary_crossentropy")
+    column = case.y_true.reshape(case.y_pred.shape)
+    return found(
+        f"{case.name} compares the entries of a row, and each row of y_pred {case.y_pred.shape} has one: "
+        + ("only its sign counts, and its slope is 0." if case.name == "cosine_similarity" else
+           "no other class stands against it."),
+        "y_pred", given=case.number(), meant=case.number(other, y_true=column),
+        mend=f"loss = {keras_loss(case, other)}",
+        guard=f"assert getattr(loss, 'name', loss) == '{other}'",
+    )  # fmt: skip
 
 
 # --- logits and probabilities ---------------------------------------------------------------
@@ -496,6 +521,25 @@ def softmax_with_binary(case):
         "y_pred", given=case.number(), meant=case.number(categorical), mend="loss = "
         f"{keras_loss(case, categorical)}",
         guard="assert 'binary' not in getattr(loss, 'name', str(loss)).lower() and loss != 'bce'",
+    )  # fmt: skip
+
+
+@finds("softmax-with-multi-hot", stage="values")
+def softmax_with_multi_hot(case):
+    if case.name in ROWS_OF_CLASSES | {"circle", "ctc", None} or case.classes < 2 or case.from_logits:
+        return None
+    if case.y_true.shape != case.y_pred.shape or not case.true_is_zero_or_one or not case.pred_rows_are_one:
+        return None
+    several = case.true_sums > 1
+    if not several.any():
+        return None
+    most = int(case.true_sums.max())
+    return found(
+        f"Rows of y_pred sum to 1, and rows of y_true hold up to {most} ones: {most} shares of one softmax "
+        f"cannot all come near 1, only to 1/{most} each.",
+        "rows of y_true", several, given=case.number(),
+        mend="y_pred = 1 / (1 + np.exp(-logits))  # end the model in sigmoid",
+        guard="assert not np.allclose(np.sum(y_pred, axis=-1), 1, atol=1e-3)",
     )  # fmt: skip
 
 
