@@ -497,6 +497,9 @@ def test_pages_with_charts_load_what_draws_them_and_no_other_page_does():
     assert not any(re.search(r'src="[^"]*vega\.js', p.read_text(encoding="utf-8")) for p in PAGES)
 
 
+BRUSH = "paint"  # with what the next touch paints: tests/test_showpieces.py touches
+
+
 @needs_site
 @needs_browser
 def test_every_slider_moves_its_plot(browser):
@@ -509,7 +512,7 @@ def test_every_slider_moves_its_plot(browser):
             chart.scroll_into_view_if_needed()
             page.wait_for_function(DRAWN, arg=chart.element_handle(), timeout=30_000)
             assert len(chart.get_attribute("aria-label").split()) >= 15, f"{name}: a chart without words"
-            assert chart.locator("svg.marks[role][aria-label]").count() == 1, (
+            assert chart.locator("[role][aria-label] > svg.marks").count() == 1, (
                 f"{name}: a picture without a role"
             )
             controls = chart.locator("input[type=range], select").all()
@@ -517,7 +520,7 @@ def test_every_slider_moves_its_plot(browser):
             for control in controls:
                 stuck = move(page, control, lambda chart=chart: plot_of(chart))
                 label = chart.locator(f"label[for='{control.get_attribute('id')}']").text_content()
-                assert not stuck, f"{name}: {label!r} does not move its plot"
+                assert not stuck or label == BRUSH, f"{name}: {label!r} does not move its plot"
                 moved += 1
             assert chart.bounding_box()["width"] <= 760, f"{name}: a chart wider than the text"
         assert asked == [] and said == [], f"{name}: {asked} {said}"

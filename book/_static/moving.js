@@ -11,6 +11,7 @@
     "#0072b2": "#56b4e9", "#d55e00": "#f39a4a", "#00936a": "#4fc89f", "#a0568f": "#e3a1c6", "#707070": "#a3a7ae",
     "#9cc3e0": "#2f5f80", "#eef3f8": "#2a3138",
   };
+  const COLOUR = /("(?:name|signal|field)": ?)?"(#[0-9a-f]{3,6}|white)"/gi; // a signal may have a colour's name
   let vega = null;
 
   function load() {
@@ -121,7 +122,7 @@
       if (wanted === drawn) return;
       drawn = wanted;
       const coloured = dark
-        ? text.replace(/"(#[0-9a-f]{3,6}|white)"/gi, (all, colour) => `"${NIGHT[colour.toLowerCase()] || colour}"`)
+        ? text.replace(COLOUR, (all, name, colour) => (name ? all : `"${NIGHT[colour.toLowerCase()] || colour}"`))
         : text;
       const spec = piece ? JSON.parse(coloured) : fitted(JSON.parse(coloured), width);
       if (!piece) spec.config.background = "transparent";
