@@ -28,6 +28,7 @@ extensions = [
     "filters",
     "hidden",
     "light",
+    "ebook",
     "moving",
     "names",
     "seeking",
@@ -125,7 +126,7 @@ epub_title = html_title
 epub_author = author
 epub_description = "Loss functions, computed from scratch, explained line by line and checked against Keras"
 epub_publisher = author
-epub_identifier = "lossbook"
+epub_identifier = epub_uid = "lossbook"
 epub_scheme = "Title"
 epub_show_urls = "no"
 epub_css_files = ["paper.css"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from bs4 import BeautifulSoup
-
 KEEP = "documentation_options"  # lines on the page itself add to what it says
 
 
@@ -20,19 +18,13 @@ PARAMETERS = re.compile(r"<dl>\s*((?:<dd>.*?</dd>\s*)+)</dl>(?=\s*<span class=\"
 
 
 def mend(app, pagename, templatename, context, doctree) -> None:
-    """Mend what a reader by ear, or of an e-book, stumbles over.
+    """Mend what a reader by ear stumbles over.
 
     The lines of a signature are no list of definitions, and the arrows of the sidebar have a name.
-    A chapter of an e-book is XML, which the HTML that a cell shows need not be.
     """
-    body = context.get("body", "")
-    body = PARAMETERS.sub(lambda found: re.sub(r"<(/?)dd>", _line, found[1]), body)
-    if app.builder.name == "epub":
-        soup = BeautifulSoup(body, "html.parser")
-        for tag in soup(["script", "style", "button"]):
-            tag.decompose()
-        body = soup.decode(formatter="minimal")
-    context["body"] = body
+    context["body"] = PARAMETERS.sub(
+        lambda found: re.sub(r"<(/?)dd>", _line, found[1]), context.get("body", "")
+    )
     toctree = context.get("generate_toctree_html")
     if toctree:
         named = '<summary aria-label="Its pages">'
@@ -41,12 +33,6 @@ def mend(app, pagename, templatename, context, doctree) -> None:
 
 def _line(found) -> str:
     return "</span>" if found[1] else '<span class="sig-line">'
-
-
-def leave_out_of_books(app) -> None:
-    """An e-book has no page for what is not found."""
-    if app.builder.name == "epub":
-        app.config.html_additional_pages = {}
 
 
 def leave_out(app, problem) -> None:
@@ -62,6 +48,5 @@ def leave_out(app, problem) -> None:
 def setup(app) -> dict:
     app.connect("html-page-context", defer, priority=900)
     app.connect("html-page-context", mend, priority=900)
-    app.connect("builder-inited", leave_out_of_books)
     app.connect("build-finished", leave_out)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
