@@ -13,13 +13,13 @@ from bs4 import BeautifulSoup
 from sphinx.builders._epub_base import MEDIA_TYPES
 from sphinx.builders.epub3 import Epub3Builder
 
-MEDIA_TYPES[".woff2"] = "font/woff2"  # or the font of the formulas is left out
-
 BLOCKS = ["p", "ul", "ol", "dl", "div", "table", "pre", "blockquote", "section", "figure", "details"]
 
 
 class EBook(Epub3Builder):
     """The builder ``epub``, whose list of files says which of them hold formulas or drawings."""
+
+    media_types = MEDIA_TYPES | {".woff2": "font/woff2"}  # or the font of the formulas is left out
 
     def build_content(self) -> None:
         super().build_content()
