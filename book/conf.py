@@ -121,6 +121,22 @@ html_theme_options = {
 }
 pygments_style = "a11y-high-contrast-light"
 
+# Where the repository is on the web: buttons to edit, download and launch a page. The one place to set it.
+REPOSITORY = os.environ.get("LOSSBOOK_REPOSITORY", "")  # such as https://github.com/somebody/lossbook
+if REPOSITORY:
+    html_theme_options |= {
+        "repository_url": REPOSITORY,
+        "repository_branch": "main",
+        "path_to_docs": "notebooks",
+        "use_repository_button": True,
+        "use_edit_page_button": True,
+        "use_download_button": True,
+        "launch_buttons": {
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+        },
+    }
+
 # -- As an e-book ------------------------------------------------------------------------------
 epub_title = html_title
 epub_author = author
