@@ -250,7 +250,9 @@ def agree(row, found, other):
     pairs = [
         (one, two, BOOSTED if key in ("g", "h") else row.tolerance)
         for key in found
-        for one, two in (zip(found[key], other[key]) if key == "traps" else [(found[key], other[key])])
+        for one, two in (
+            zip(found[key], other[key], strict=True) if key == "traps" else [(found[key], other[key])]
+        )
     ]
     return all(_near(*pair) for pair in pairs)
 
