@@ -116,6 +116,13 @@ def test_every_trap_says_something_and_names_what_it_is():
     assert len({(row.library, trap.code, row.loss) for row in ROWS for trap in row.traps}) == len(traps)
 
 
+def test_certain_and_wrong_costs_in_keras_what_the_traps_say():
+    cost = rosetta.lossbook.BinaryCrossentropy()([[1.0]], [[0.0]])
+    said = [trap.says for row in ROWS for trap in row.traps if f"{cost:.3f}" in trap.says]
+    assert len(said) == 2 and all("certain and wrong" in one.lower() for one in said)
+    assert f"{-np.log(np.finfo(float).eps):.2f}" in said[1]
+
+
 def test_data_are_not_changed_by_a_run():
     before = copy.deepcopy(BATCHES)
     for row in ROWS:

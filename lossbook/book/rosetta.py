@@ -100,13 +100,16 @@ def xgb_slopes(y, score, objective, **settings):
     """
     import xgboost
 
-    def step(row, penalty):
-        data = xgboost.DMatrix(np.zeros((1, 1)), label=y[row : row + 1], base_margin=score[row : row + 1])
-        given = {"objective": objective, "eta": 1, "lambda": penalty, "min_child_weight": 0}
-        model = xgboost.train({**given, **settings}, data, num_boost_round=1)
-        return model.predict(data, output_margin=True).ravel() - score[row].ravel()
+    settings = {"objective": objective, "eta": 1, "min_child_weight": 0, **settings}
 
-    return _both([[step(row, penalty) for row in range(len(y))] for penalty in PENALTIES])
+    def step(row, penalty):
+        label, start = y[row : row + 1], score[row : row + 1]
+        data = xgboost.DMatrix(np.zeros((1, 1)), label=label, base_margin=start)
+        model = xgboost.train({**settings, "lambda": penalty}, data, num_boost_round=1)
+        return (model.predict(data, output_margin=True) - start).ravel()
+
+    rows = range(len(y))
+    return _both([[step(row, penalty) for row in rows] for penalty in PENALTIES])
 
 
 def _both(steps):
@@ -322,9 +325,11 @@ class Pair:
         return text_table(_COLUMNS, self.lines())
 
     def _repr_html_(self):
-        lines = [[_code(code), number, _code(meaning) if meaning not in _WORDS else meaning]
-                 for code, number, meaning in self.lines()]  # fmt: skip
-        return html_block(html_table(_COLUMNS, lines))
+        lines = []
+        for code, number, meaning in self.lines():
+            meaning = html.escape(meaning) if meaning in _WORDS else f"= {_code(meaning)}"
+            lines.append([number, Html(f"{_code(code)}<br>{_small(meaning)}")])
+        return html_block(html_table(["gives", "line, and what it is"], lines))
 
 
 _COLUMNS = ["line", "gives", "which is"]
@@ -336,7 +341,12 @@ def _said(number):
 
 
 def _code(code):
-    return Html("<br>".join(html_code(line) for line in code.split("\n")))
+    lines = "<br>".join(html_code(line) for line in code.split("\n"))
+    return Html(f'<span style="overflow-wrap: anywhere">{lines}</span>')
+
+
+def _small(words):
+    return f'<small style="white-space: normal">{words}</small>'
 
 
 def pair(loss, library):
@@ -345,7 +355,7 @@ def pair(loss, library):
     Parameters
     ----------
     loss, library : str
-        A name of the catalogue, and a key of :data:`LIBRARIES`.
+        A name of the catalogue, and a key of ``LIBRARIES``.
 
     Returns
     -------
@@ -379,7 +389,7 @@ STATES = {"✓": "has it", "✎": "has not, and a line or two make it", "≈": "
 def state(loss, library):
     """Say how a library has a loss, as a key of :data:`STATES`."""
     row = find(loss, library)
-    return "–" if row is None else "≈" if not row.code else "✓" if row.own else "✎"
+    return "–" if row is None else "≈" if not (row.code or row.slopes) else "✓" if row.own else "✎"
 
 
 def overview():
@@ -415,16 +425,16 @@ def table(*families):
 def _without(loss):
     said = [library + (f" ({LACKS[library][loss]})" if LACKS[library][loss] else "")
             for library in LACKS if loss in LACKS[library]]  # fmt: skip
-    return Html(f"<small style='white-space: normal'>None in {', '.join(said)}.</small>") if said else ""
+    return Html(_small(f"None in {', '.join(said)}.")) if said else ""
 
 
 def _cell(row, kept):
     found = kept[row.library][row.loss]
-    head = _code(row.code) if row.code else "No number of it."
+    head = _code(row.code or row.slopes) if row.code or row.slopes else "No line gives this number."
     notes = [row.change] if row.change else [] if row.own or not row.code else ["written by hand"]
     if row.hessian:
-        notes.append(f"hessian {row.hessian}")
-    lines = [head + (f"<br><small style='white-space: normal'>{'; '.join(notes)}</small>" if notes else "")]
+        notes.append(f"objective: gradient {row.gradient}, h = {row.hessian}")
+    lines = [head + (f"<br>{_small(html.escape('; '.join(notes)))}" if notes else "")]
     for trap, number in zip(row.traps, found.get("traps", ()), strict=True):
         says = f"{_code(trap.code)} gives <b>{_said(number)}</b>. {html.escape(trap.says)}"
         lines.append(f"<div style='margin-top: 0.4em'>✗ {says}</div>")

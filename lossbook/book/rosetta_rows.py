@@ -21,7 +21,7 @@ LIBRARIES = {
 """The libraries, and the packages that each of them needs."""
 
 TOLERANCE = {"PyTorch": 1e-10, "Optax": 1e-10, "scikit-learn": 1e-10, "XGBoost": 2e-5, "LightGBM": 2e-5}
-"""How near two numbers have to be, relative to the larger: boosters keep labels and scores in float32."""
+"""How near two numbers have to be, by library. Boosters keep labels and scores in float32."""
 
 
 # --- data -------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ KERAS = {
     "circle": ("embeddings", "c", "p", {}),
     "ctc": ("frames", "y", "z", {}),
 }
-"""What every library is held against: data, the names of labels and predictions, settings."""
+"""What every library is held against, by loss. Data, the names of labels and predictions, settings."""
 
 
 # --- rows -------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def _has(library, loss, code, change="", *traps, **more):
     ROWS.append(Row(loss, library, code, change, traps, **more))
 
 
-_MEAN = "ends in .mean(): Optax gives a value for each entry"
+_MEAN = "a value for each entry: .mean()"
 _RIVAL = "np.maximum(np.where(y == 1, -np.inf, p + 1).max(-1) - (y * p).sum(-1), 0).mean()"
 _LEAF = "leaves are set to a quantile of the residuals afterwards, so g is not what moves them"
 
@@ -392,8 +392,8 @@ _has("XGBoost", "poisson",
      Trap('xgb_metric(y, z, "count:poisson", "poisson-nloglik")',
           "keras + np.log([2, 1, 120, 1]).mean()", "The metric has log y! in it."),
      slopes='xgb_slopes(y, z, "count:poisson")', gradient="g / p / 4", hessian="np.exp(z + 0.7)")
-_has("XGBoost", "hinge", "", "", slopes='xgb_slopes(y > 0, p, "binary:hinge")', gradient="g / 4",
-     hessian="np.where(y * p < 1, 1, 0)", own=False)
+_has("XGBoost", "hinge", "", "no metric; labels 0 and 1",
+     slopes='xgb_slopes(y > 0, p, "binary:hinge")', gradient="g / 4", hessian="np.where(y * p < 1, 1, 0)")
 
 _has("LightGBM", "mean_squared_error", 'lgb_metric(y, p, "regression", "l2")', "",
      slopes='lgb_slopes(y, p, "regression")', gradient="2 * g / 4", hessian="1")
