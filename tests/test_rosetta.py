@@ -123,6 +123,33 @@ def test_certain_and_wrong_costs_in_keras_what_the_traps_say():
     assert f"{-np.log(np.finfo(float).eps):.2f}" in said[1]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "mean_squared_error(y, p{})",
+        "mean_absolute_error(y, p{})",
+        "mean_pinball_loss(y, p{})",
+        "mean_absolute_percentage_error(y, p{})",
+        "mean_squared_log_error(y, p{})",
+        "mean_poisson_deviance(y, p{})",
+        "log_loss(y > 9, p / 20{})",
+        "hinge_loss((y > 9).ravel(), p.ravel(){})",
+    ],
+)
+def test_metrics_of_scikit_learn_divide_by_the_weights(code):
+    """Weights of 2 change nothing; a row of weight 2 counts as two rows."""
+    names = rosetta._arrays("scikit-learn", rosetta.names_of("mean_squared_error"))
+    names["p"] = np.minimum(names["p"], 19)
+    repeated = {
+        **names,
+        "y": np.repeat(names["y"], [1, 1, 4, 2], axis=0),
+        "p": np.repeat(names["p"], [1, 1, 4, 2], axis=0),
+    }
+    weighted = rosetta._run(code.format(", sample_weight=w"), {**names})
+    assert near(weighted, rosetta._run(code.format(""), repeated), 1e-12)
+    assert not near(weighted, rosetta._run(code.format(""), {**names}), 1e-3)
+
+
 def test_data_are_not_changed_by_a_run():
     before = copy.deepcopy(BATCHES)
     for row in ROWS:

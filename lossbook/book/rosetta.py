@@ -342,7 +342,7 @@ def _said(number):
 
 def _code(code):
     lines = "<br>".join(html_code(line) for line in code.split("\n"))
-    return Html(f'<span style="overflow-wrap: anywhere">{lines}</span>')
+    return Html(lines.replace("<code>", '<code style="overflow-wrap: anywhere">'))
 
 
 def _small(words):
@@ -416,7 +416,7 @@ def table(*families):
             value = _said(keras_number(name)[0])
             title = Html(f"{html_code(keras_line(name))} gives {value}")
             rows = [[row.library, _cell(row, kept)] for row in ROWS if row.loss == name]
-            rows += [[_without(name), ""]] if _without(name) else []
+            rows += [[_without(name)]] if _without(name) else []
             parts.append(Html(f'<p id="{name}"><b>{spec.cls.__name__}</b>: {title}</p>'))
             parts.append(html_table(["library", "code, and traps"], rows, row_headers=True))
     return html_block(*parts)
@@ -437,7 +437,7 @@ def _cell(row, kept):
     lines = [head + (f"<br>{_small(html.escape('; '.join(notes)))}" if notes else "")]
     for trap, number in zip(row.traps, found.get("traps", ()), strict=True):
         says = f"{_code(trap.code)} gives <b>{_said(number)}</b>. {html.escape(trap.says)}"
-        lines.append(f"<div style='margin-top: 0.4em'>✗ {says}</div>")
+        lines.append(f"<div style='margin-top: 0.4em'>✗&nbsp;{says}</div>")
     return Html("".join(lines))
 
 
