@@ -233,7 +233,8 @@ _has("PyTorch", "sparse_categorical_crossentropy", "nn.CrossEntropyLoss()(z, c)"
           "NLLLoss takes logarithms: with probabilities it is minus their mean, and below 0."),
      Trap("nn.CrossEntropyLoss(weight=w)(z, c)", "-(w[c] * np.log(p[np.arange(6), c])).sum() / w[c].sum()",
           "Divided by the sum of the weights; Keras's class_weight divides by N."),
-     Trap("nn.CrossEntropyLoss(ignore_index=2)(z, c)", "lossbook.SparseCategoricalCrossentropy(True, ignore_class=2)(c, z)",
+     Trap("nn.CrossEntropyLoss(ignore_index=2)(z, c)",
+          "lossbook.SparseCategoricalCrossentropy(True, ignore_class=2)(c, z)",
           "What is ignored leaves the divisor, as with Keras's ignore_class in the class form."),
      Trap("nn.CrossEntropyLoss()(z.reshape(2, 3, 3), c.reshape(2, 3))",
           "-np.take_along_axis(lossbook.log_softmax(z.reshape(2, 3, 3), axis=1), "
