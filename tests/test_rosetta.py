@@ -150,6 +150,15 @@ def test_metrics_of_scikit_learn_divide_by_the_weights(code):
     assert not near(weighted, rosetta._run(code.format(""), {**names}), 1e-3)
 
 
+def test_a_leaf_of_xgboost_for_the_absolute_error_is_the_median_of_its_residuals():
+    xgboost = pytest.importorskip("xgboost")
+    names = rosetta.names_of("mean_absolute_error")
+    data = xgboost.DMatrix(np.zeros((4, 1)), label=names["y"], base_margin=names["p"])
+    model = xgboost.train({"objective": "reg:absoluteerror", "eta": 1, "lambda": 0}, data, 1)
+    moved = model.predict(data, output_margin=True) - names["p"].ravel()
+    assert near(moved, np.full(4, np.median(names["y"] - names["p"])), 1e-6)
+
+
 def test_data_are_not_changed_by_a_run():
     before = copy.deepcopy(BATCHES)
     for row in ROWS:
