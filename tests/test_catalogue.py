@@ -9,6 +9,7 @@ from cases import FUNCTION_ONLY, LOSSES, PARAMETERS, WORDS
 from conftest import ROOT
 
 from lossbook import CATALOGUE
+from lossbook.book.rosetta_rows import KERAS
 from lossbook.registry import gradient_of
 
 SHAPED = {"axis", *FUNCTION_ONLY}  # parameters whose values follow from the data
@@ -38,6 +39,7 @@ def lacking(spec):
         (not (ROOT / f"{chapter}.md").is_file(), f"{chapter}.md", "the chapter"),
         (not (ROOT / f"{chapter}.ipynb").is_file(), f"{chapter}.ipynb", "the executed chapter (make sync)"),
         (f"\nlosses/{name}\n" not in text_of("notebooks/index.md"), "notebooks/index.md", "its page (make sync)"),
+        (name not in KERAS, "lossbook/book/rosetta_rows.py", "its data in KERAS, and for each library a row or a word"),
     ]  # fmt: skip
     return [f"{file}: {what}" for is_lacking, file, what in wants if is_lacking]
 
@@ -61,7 +63,7 @@ def test_a_new_loss_is_told_all_it_lacks_at_once():
     told = lacking(SimpleNamespace(**new, facts=facts, gradient=len, cls=dict))
     assert [line.partition(":")[0].rpartition("/")[2] for line in bare] == [
         *["regression.py"] * 3, "__init__.py", "references.bib", *["cases.py"] * 2,
-        "brier.md", "brier.ipynb", "index.md",
+        "brier.md", "brier.ipynb", "index.md", "rosetta_rows.py",
     ]  # fmt: skip
     assert set(told) - set(bare) == {
         "tests/cases.py: what its best constant means, in WORDS",
