@@ -1,7 +1,10 @@
 """The living matrix: what is kept is what a run gives, verdicts are decided as the page says, rows lead on."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from lossbook.registry import CATALOGUE
 from lossbook.tools.doctor.clinic import ROWS
 from lossbook.tools.engines import keras
 from lossbook.tools.engines.attempts import short_error
+from lossbook.tools.engines.loading import is_installed
 
 STORED = matrix.stored()
 KEPT = STORED["cells"]
@@ -108,6 +112,45 @@ def judged(**changes):
 )
 def test_each_criterion_decides(changes, verdict):
     assert judged(**changes) == verdict
+
+
+DEPART = """import sys
+from lossbook.book import matrix
+from lossbook.book.matrix_tasks import CELLS
+backend, kept, keys = sys.argv[1], matrix.stored()["cells"], sys.argv[2:]
+said = matrix.departures([CELLS[key] for key in keys], kept)
+print({key: kept[key]["elsewhere"].get(backend) for key in keys} == {key: said.get(key) for key in keys}, said)
+"""
+DEPARTING = [
+    "binary.sigmoid-1.flat.binary-crossentropy-logits",
+    "classes.sigmoid-k.numbers.sparse-categorical-crossentropy",
+    "direction.unit-3.vectors.binary-crossentropy",
+    "binary.linear-1.column.sparse-categorical-crossentropy",
+    "number.linear-1.column.huber",
+    "classes.softmax-k.one-hot.categorical-crossentropy",
+]
+
+
+@pytest.mark.parametrize("backend", matrix.BACKENDS)
+def test_a_backend_departs_where_it_is_kept(backend):
+    if not is_installed(backend):
+        pytest.skip(f"{backend} is not installed")
+    command = [sys.executable, "-c", DEPART, backend, *DEPARTING]
+    setting = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    run = subprocess.run(command, env=setting, capture_output=True, text=True)
+    assert run.stdout.startswith("True"), run.stdout + run.stderr
+
+
+def test_what_departs_is_kept_and_a_backend_that_agrees_departs_nowhere():
+    assert {*STORED["versions"]} == {"tensorflow", *matrix.BACKENDS}
+    said = {name: [key for key, one in KEPT.items() if name in one["elsewhere"]] for name in matrix.BACKENDS}
+    assert all(10 < len(keys) < 300 for keys in said.values())
+    kept = {key: dict(KEPT[key]) for key in DEPARTING}
+    cells = [CELLS[key] for key in DEPARTING]
+    assert matrix.departures(cells, kept) == {}  # TensorFlow, which is what runs here
+    kept[DEPARTING[0]]["first"] *= 1.01
+    kept[DEPARTING[3]] = {**kept[DEPARTING[0]]}
+    assert [*matrix.departures(cells, kept)] == [DEPARTING[0], DEPARTING[3]]
 
 
 def test_a_verdict_that_is_not_as_kept_is_found():

@@ -2,9 +2,11 @@
 
 :func:`run` takes the loss and the gradient of combinations in Keras, trains them, and measures what
 they have learnt; :func:`judge` decides from these measures alone. ``matrix.json`` keeps what came out
-on TensorFlow::
+on TensorFlow, and where Keras on JAX or PyTorch gives something else, each in a process of its own::
 
     python -m lossbook.book.matrix tensorflow check
+    KERAS_BACKEND=jax python -m lossbook.book.matrix jax
+    KERAS_BACKEND=torch python -m lossbook.book.matrix torch
 
 ``notebooks/practice/matrix.md`` shows it, and ``tests/test_matrix.py`` runs it again.
 """
@@ -31,6 +33,9 @@ REACHED, HONEST = 0.8, 0.06
 """A combination works if it reaches this share of the task's best score, and if its probabilities miss
 the true ones by no more than this beyond the best that its loss reaches with a last layer of its kind:
 linear for logits, sigmoid for binary losses, softmax for categorical ones."""
+
+BACKENDS = {"jax": "JAX", "torch": "PyTorch"}
+"""What Keras runs on beside TensorFlow, as it calls them and as they are shown."""
 
 VERDICTS = {"works": "works", "raises": "raises", "wrong": "silently wrong"}
 """The verdicts, as keys and as they are shown."""
@@ -360,6 +365,43 @@ def _rounded(value):
     return value
 
 
+def departures(cells, kept):
+    """Say what combinations give on the backend of this process where it is not what TensorFlow gave.
+
+    Parameters
+    ----------
+    cells : iterable of Cell
+        The combinations.
+    kept : dict
+        The combinations of :func:`stored`.
+
+    Returns
+    -------
+    dict
+        For each address that departs a sentence: an error on one side alone, or another loss at one of
+        three points.
+    """
+    said = {}
+    with warnings.catch_warnings(action="ignore"):
+        for cell in cells:
+            new, old = first_losses(cell), kept[cell.key]
+            if "error" in new:
+                if "error" not in old:
+                    said[cell.key] = f"raises {new['error']}"
+                continue
+            numbers = [new["first"], *new["mark"]]
+            if "error" in old:
+                said[cell.key] = f"raises nothing; the first loss is {numbers[0]:.5g}"
+                continue
+            before = [old["first"], *old["mark"]]
+            for one, other in zip(numbers, before, strict=True):
+                if not _alike([one], [other]):
+                    usual = "NaN" if other is None else f"{other:.5g}"
+                    said[cell.key] = f"a loss of {one:.5g} where TensorFlow gives {usual}"
+                    break
+    return said
+
+
 def record(found):
     """Return a run and its verdicts as they are kept."""
     return {
@@ -381,7 +423,19 @@ def _main(steps):
 
             for key, one in kept["cells"].items():
                 one["check"] = [] if "error" in one else examined(CELLS[key], one["verdict"])
+        elif step in BACKENDS:
+            _record_departures(step, kept)
         _write(kept)
+
+
+def _record_departures(backend, kept):
+    if keras.backend.backend() != backend:
+        sys.exit(f"Keras runs on {keras.backend.backend()}. Set KERAS_BACKEND={backend}.")
+    kept["versions"][backend] = versions_of(["keras", backend])
+    said = departures(CELLS.values(), kept["cells"])
+    for key, one in kept["cells"].items():
+        others = {**one.get("elsewhere", {}), backend: said.get(key)}
+        one["elsewhere"] = {name: text for name, text in others.items() if text}
 
 
 def _write(kept):

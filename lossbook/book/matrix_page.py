@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lossbook import check
-from lossbook.book.matrix import VERDICTS, answers, start_of
+from lossbook.book.matrix import BACKENDS, VERDICTS, answers, start_of
 from lossbook.book.matrix_tasks import CELLS, CLASSES, LOSSES, TASKS, quantile
 from lossbook.tools.engines import keras
 from lossbook.tools.render import format_number
@@ -295,6 +295,7 @@ def _more(cell, result, verdicts):
         f"As {dtype}: {value if isinstance(value, str) else f'a loss of {format_number(value, 4)}'}"
         for dtype, value in (result.get("types") or {}).items()
     ]
+    said += [f"On {BACKENDS[name]}: {one}" for name, one in (result.get("elsewhere") or {}).items()]
     text = "".join(f"<br>{html.escape(one)}." for one in said)
     codes = result.get("check", [])
     if codes:
@@ -359,6 +360,24 @@ def types(kept):
     if not lines:
         return "*There are none.*"
     return _table(["Combination", "Labels as", "What comes out", "First loss as float"], lines)
+
+
+def elsewhere(kept):
+    """Write what Keras gives on other backends where it departs from TensorFlow, as Markdown."""
+    kinds = {}
+    for key, one in kept.items():
+        for backend, text in (one.get("elsewhere") or {}).items():
+            kinds.setdefault((BACKENDS[backend], _kind(text)), []).append(key)
+    lines = [[*kind, str(len(keys)), _some(keys)] for kind, keys in sorted(kinds.items())]
+    return _table(["Backend", "What comes out", "How often", "Combinations"], lines)
+
+
+def _kind(text):
+    if text.startswith("raises nothing"):
+        return "a loss of NaN, and no error" if text.endswith("nan") else "a loss, and no error"
+    if text.startswith("raises"):
+        return html.escape(text)
+    return "NaN" if text.startswith("a loss of nan") else "another loss"
 
 
 def _some(keys, most=3):
