@@ -198,10 +198,23 @@ class Case:
             y_true, y_pred = y_true[:rows], y_pred[:rows]
             weight, mask = (a if a is None or not a.ndim else a[:rows] for a in (weight, mask))
         try:
-            value = float(spec.cls(**parameters, reduction=reduction)(y_true, y_pred, weight, mask))
+            loss = spec.cls(**parameters, reduction=reduction, dtype=self._computed_in)
+            value = float(loss(y_true, y_pred, weight, mask))
         except (TypeError, ValueError):
             return None
         return value
+
+    @property
+    def _computed_in(self):
+        """The type of a number that is to be Keras's own; None for that of the data."""
+        loss = self.loss
+        casts = loss.form == "class" and loss.origin in ("keras", "tf_keras", "name")
+        return "float32" if casts and loss.dtype in (None, "float32") else None
+
+    @property
+    def exact(self):
+        """The case in the type of its data, where Keras would cast to float32."""
+        return self.changed(loss=replace(self.loss, origin="lossbook"))
 
     # --- cases made of this one ---
 
@@ -274,8 +287,8 @@ def as_array(given):
         array = np.asarray(given)
     except ValueError:
         array = as_float("the array", given)  # says how long the rows of a ragged list are
-    if array.dtype == object:  # pandas keeps numbers beside None as objects
-        try:
+    if array.dtype == object and not any(isinstance(one, (str, bytes)) for one in array.flat):
+        try:  # pandas keeps numbers beside None as objects
             array = array.astype(np.float64)
         except (TypeError, ValueError):
             pass

@@ -257,6 +257,8 @@ def broadcast(case):
         return _column_against_row(case, *lined)
     if case.name in REFUSING or true.size == pred.size:
         return None  # told by "shape-mismatch"
+    if case.name is None:
+        return None  # a loss of one's own may well take a target and three quantiles, or two embeddings
     try:
         shape = np.broadcast_shapes(*(array.shape for array in lined))
     except ValueError:
@@ -382,9 +384,9 @@ def shape_mismatch(case):
         + ("The counts of rows differ." if rows else "Keras raises an error or broadcasts."),
         "y_true and y_pred",
         mend=mend,
-        guard=f"assert np.shape(y_true) == {'np.shape(y_pred)' if wants == pred else tuple(wants)}"
-        if "length" not in wants
-        else "assert len(y_true) == len(y_pred)",
+        guard="assert len(y_true) == len(y_pred)"
+        if rows or "length" in wants
+        else f"assert np.shape(y_true) == {'np.shape(y_pred)' if wants == pred else tuple(wants)}",
     )
 
 
@@ -429,7 +431,8 @@ def not_finite(case):
         bad = ~np.isfinite(array)
         nans = int(np.isnan(array).sum())
         rows = bad.reshape(len(bad), -1).any(axis=1)
-        meant = case.counted.number() if not rows.all() and case.y_true.shape[:1] == rows.shape else None
+        fits = case.y_true.shape[:1] == case.y_pred.shape[:1] == rows.shape
+        meant = _finite_rows(case).number() if fits and not rows.all() else None
         return found(
             f"{nans:,} NaN and {int(bad.sum()) - nans:,} infinite entries: the mean is NaN or infinite, a "
             "weight "
@@ -441,6 +444,14 @@ def not_finite(case):
             guard=f"assert np.isfinite(np.asarray({name})).all()",
         )
     return None
+
+
+def _finite_rows(case):
+    """The case without the samples that hold NaN or infinity, their weights included."""
+    arrays = {name: getattr(case, name) for name in ("y_true", "y_pred", "weight", "mask")}
+    rows = {name: a for name, a in arrays.items() if a is not None and a.shape[:1] == case.y_true.shape[:1]}
+    keep = np.all([np.isfinite(a.reshape(len(a), -1)).all(axis=1) for a in rows.values()], axis=0)
+    return case.changed(**{name: a[keep] for name, a in rows.items()})
 
 
 def _without_rows(name, case):

@@ -19,6 +19,7 @@ from lossbook.tools.doctor.cases import (
 from lossbook.tools.doctor.findings import finds, found
 
 SQUASHED = 1 / (1 + np.exp(-1.0))  # 0.7311, the sigmoid of 1
+SMOOTHED = 0.06  # a label up to here may come of smoothing: to answer it with 0 is no miss
 UNIT_GUARD = "assert 0 <= np.min(y_pred) and np.max(y_pred) <= 1 or getattr(loss, 'from_logits', False)"
 
 # --- the line to paste ----------------------------------------------------------------------
@@ -162,13 +163,18 @@ def squashed_twice(case):
 
 
 def _undo_sigmoid(case, pred):
-    """A sigmoid of probabilities lies between 0.5 and 0.7311."""
+    """A sigmoid of probabilities lies between 0.5 and 0.7311, and fills most of that.
+
+    An honest model lies there, too, where labels are mostly 1: undone, it would miss their share.
+    """
     low, high = case.pred_range
-    if pred.size < 4 or low < 0.5 - 1e-6 or high > SQUASHED + 1e-6 or high - low < 0.02:
+    if pred.size < 4 or low < 0.5 - 1e-6 or high > SQUASHED + 1e-6 or low > 0.57 or high < 0.66:
         return None, None
-    if case.true_range[0] >= 0.5:
-        return None, None  # all labels 1: a good model may well say 0.6
-    return np.clip(np.log(pred / (1 - pred)), 0, 1), "y_pred = np.clip(np.log(y_pred / (1 - y_pred)), 0, 1)"
+    undone = np.clip(np.log(pred / (1 - pred)), 0, 1)
+    share = float(np.mean(case.y_true, dtype=np.float64))
+    if case.true_range[0] >= 0.5 or abs(undone.mean() - share) > abs(pred.mean() - share):
+        return None, None
+    return undone, "y_pred = np.clip(np.log(y_pred / (1 - y_pred)), 0, 1)"
 
 
 def _undo_softmax(case, pred):
@@ -180,7 +186,7 @@ def _undo_softmax(case, pred):
         return None, None
     logs = np.log(rows)
     inner = logs - logs.mean(axis=-1, keepdims=True) + 1 / case.classes
-    peaked = inner.max(axis=-1).mean() >= 0.5 and inner.min() <= 0.05
+    peaked = inner.max(axis=-1).mean() >= max(0.5, 0.4 + 0.6 / case.classes) and inner.min() <= 0.05
     if inner.min() < -1e-3 or not peaked:
         return None, None
     logs = np.log(pred)
@@ -616,7 +622,7 @@ def dead_clipped(case):
     elif name in CLASS_NUMBERS:
         dead = _chosen(case, pred) < EPSILON
     else:
-        dead = ((pred < EPSILON) & (case.y_true > EPSILON)).any(axis=case.axis)
+        dead = ((pred < EPSILON) & (case.y_true > SMOOTHED)).any(axis=case.axis)
     if not dead.any():
         return None
     infinite = name == "categorical_generalized_cross_entropy"
@@ -742,8 +748,10 @@ def zero_vector(case):
         axis = case.loss.parameters.get("axis", -1)
         zero = np.abs(array).max(axis=axis) < EPSILON
         if zero.any():
-            keep = f"np.abs({name}).max(axis={axis}) >= 1e-7"
-            rest = (case.y_true[~zero], case.y_pred[~zero]) if axis == -1 and not zero.all() else None
+            keep, last = f"np.abs({name}).max(axis={axis}) >= 1e-7", axis in (-1, array.ndim - 1)
+            if not last:  # whole samples go: what is left of a sample is no array
+                keep = f"({keep}).reshape(len({name}), -1).all(axis=1)"
+            rest = (case.y_true[~zero], case.y_pred[~zero]) if last and not zero.all() else None
             return found(
                 "A vector of zeros has no direction: its cosine counts as 0, and its slope is up to 1e7.",
                 name, zero, given=case.number(),
@@ -969,7 +977,7 @@ def rounded_away(case):
     typical = float(np.mean(np.abs(case.y_true[:100_000].astype(np.float64) - case.y_pred[:100_000])))
     if not 0 < typical < 5 * step:
         return None
-    wide = case.changed(y_true=case.y_true.astype(np.float64), y_pred=case.y_pred.astype(np.float64))
+    wide = case.exact.changed(y_true=case.y_true.astype(np.float64), y_pred=case.y_pred.astype(np.float64))
     given = case.changed(
         y_true=case.y_true.astype(np.float32), y_pred=case.y_pred.astype(np.float32)
     ).number()
@@ -986,11 +994,11 @@ def rounded_away(case):
 
 @finds("pixels", stage="values")
 def pixels(case):
-    if case.name not in ENTRYWISE or not case.pred_in_unit or case.y_true.size < 16 or not case.true_is_whole:
+    if case.name not in ENTRYWISE or not case.pred_in_unit or not case.true_is_whole or not len(case.y_true):
         return None
     low, high = case.true_range
-    if low < 0 or not 128 <= high <= 255:
-        return None
+    if case.y_true.size // len(case.y_true) < 16 or low < 0 or not 128 <= high <= 255:
+        return None  # a few numbers a sample are counts
     return found(
         f"Targets are whole numbers up to {high:.6g}, predictions lie in [0, 1]: targets are pixels that "
         "were not scaled.",
@@ -1040,14 +1048,13 @@ def _infeasible(case, labels, frames):
     needs = lengths + repeats
     if (needs <= frames).all():
         return None
-    fine = needs <= frames
-    times = -(-int(needs.max()) // frames)
+    fine, times = needs <= frames, -(-int(needs.max()) // frames)
     return found(
         f"A label needs {int(needs.max())} frames (each symbol one, and a blank between equal neighbours); "
         "there are "
         f"{frames}. No path spells it: the loss is infinite or an arbitrary large number.",
         "rows of y_true", ~fine,
-        meant=case.number(y_true=labels[fine], y_pred=case.y_pred[fine]) if fine.any() else None,
+        meant=case.number(y_pred=np.repeat(case.y_pred, times, axis=1)),
         mend=f"y_pred = np.repeat(y_pred, {times}, axis=1)  # in the model: a smaller stride, more frames",
         guard="assert (np.count_nonzero(y_true, 1) + ((y_true[:, 1:] == y_true[:, :-1]) & (y_true[:, 1:] != "
               "0)).sum(1)"
