@@ -186,6 +186,8 @@ class Case:
         spec = CATALOGUE.get(name or self.name)
         if spec is None:
             return None
+        if self.loss.origin == "tf_keras" and (name, y_true, y_pred, weight, parameters) == (*[None] * 4, {}):
+            return self._of_tf_keras
         y_true = self.y_true if y_true is None else y_true
         y_pred = self.y_pred if y_pred is None else y_pred
         weight, mask = self.weight if weight is None else weight, self.mask
@@ -193,8 +195,8 @@ class Case:
         reduction = (
             self.loss.reduction if self.loss.reduction in ("sum", "mean_with_sample_weight") else "mean"
         )
-        rows = max(1, ENOUGH // max(1, y_pred.size // max(1, len(y_pred))))
-        if len(y_pred) > rows:
+        rows = max(1, ENOUGH // max(1, y_pred.size // max(1, y_pred.shape[0] if y_pred.ndim else 1)))
+        if y_pred.ndim and y_true.ndim and len(y_pred) > rows:
             y_true, y_pred = y_true[:rows], y_pred[:rows]
             weight, mask = (a if a is None or not a.ndim else a[:rows] for a in (weight, mask))
         try:
@@ -203,6 +205,17 @@ class Case:
         except (TypeError, ValueError):
             return None
         return value
+
+    @property
+    def _of_tf_keras(self):
+        """The number of tf_keras, which clips otherwise than Keras 3; None where it refuses."""
+        extra = (
+            {"sample_weight": self.weight} if self.loss.form == "class" and self.weight is not None else {}
+        )
+        try:
+            return float(np.mean(np.asarray(self.loss.call(self.y_true, self.y_pred, **extra))))
+        except Exception:  # its errors are TensorFlow's
+            return None
 
     @property
     def _computed_in(self):

@@ -15,6 +15,7 @@ from lossbook.tools.doctor.cases import (
     OVERLAP,
     ROWS_OF_CLASSES,
     SIGNS,
+    call,
 )
 from lossbook.tools.doctor.findings import finds, found
 
@@ -168,11 +169,12 @@ def _undo_sigmoid(case, pred):
     An honest model lies there, too, where labels are mostly 1: undone, it would miss their share.
     """
     low, high = case.pred_range
-    if pred.size < 4 or low < 0.5 - 1e-6 or high > SQUASHED + 1e-6 or low > 0.57 or high < 0.66:
+    if pred.size < 8 or low < 0.5 - 1e-6 or high > SQUASHED + 1e-6 or low > 0.57 or high < 0.66:
         return None, None
     undone = np.clip(np.log(pred / (1 - pred)), 0, 1)
     share = float(np.mean(case.y_true, dtype=np.float64))
-    if case.true_range[0] >= 0.5 or abs(undone.mean() - share) > abs(pred.mean() - share):
+    chance = pred.size**-0.5  # two standard errors of a share of one half
+    if case.true_range[0] >= 0.5 or abs(undone.mean() - share) > abs(pred.mean() - share) + chance:
         return None, None
     return undone, "y_pred = np.clip(np.log(y_pred / (1 - y_pred)), 0, 1)"
 
@@ -311,11 +313,15 @@ def class_numbers_out_of_range(case):
         says = f"Class numbers run from 1 to {classes}; Keras counts them from 0 to {classes - 1}."
         mend, code = "y_true = np.asarray(y_true) - 1", "labels-start-at-1"
         meant = case.number(y_true=shifted)
-        if ignored is not None:
-            mend, guard = (
-                f"y_true = np.where(y_true == {ignored}, y_true, y_true - 1)",
-                "assert np.min(y_true) < 1",
+        if ignored == 0 and case.name == "sparse_categorical_crossentropy":  # 1 must not become 0
+            guard, meant = (
+                "assert np.max(y_true) < np.shape(y_pred)[-1]",
+                case.number(y_true=labels - 1, ignore_class=-1),
             )
+            mend = f"loss, y_true = {keras_loss(case, ignore_class=-1)}, np.asarray(y_true) - 1"
+        elif ignored is not None:
+            mend = f"y_true = np.where(y_true == {ignored}, y_true, y_true - 1)"
+            guard = f"assert np.max(np.where(y_true == {ignored}, 0, y_true)) < np.shape(y_pred)[-1]"
     else:
         says, mend, guard, meant = _stray_classes(case, labels, outside, guard)
         code = "labels-out-of-range"
@@ -1086,26 +1092,32 @@ def ctc_padded_frames(case):
 # --- a loss of one's own ----------------------------------------------------------------------------
 
 
+def _own_number(case, y_true, y_pred):
+    """The mean of a loss of one's own; None where it does not take these arrays, as is told elsewhere."""
+    try:
+        with np.errstate(all="ignore"):
+            return float(np.mean(call(case.loss.call, y_true, y_pred)))
+    except Exception:  # whatever a stranger's function raises
+        return None
+
+
 @finds("nan-result", stage="values")
 def nan_result(case):
     if case.loss.form != "custom":
         return None
-    from lossbook.tools.doctor.cases import call
-
-    try:
-        with np.errstate(all="ignore"):
-            value = float(np.mean(call(case.loss.call, case.y_true, case.y_pred)))
-    except Exception:  # it does not take these arrays: that is told elsewhere, or its own error says it
+    value = _own_number(case, case.y_true, case.y_pred)
+    if value is None or np.isfinite(value):
         return None
-    if np.isfinite(value):
-        return None
+    clipped = _own_number(case, case.y_true, np.clip(case.y_pred, 1e-7, 1 - 1e-7))
+    helps = clipped is not None and np.isfinite(clipped)
     return found(
         f"The loss is {value} although labels and predictions are finite: a logarithm or a division by 0, "
         "or a root "
         "of a negative number.",
         "the loss", given=value,
         mend="y_pred = np.clip(y_pred, 1e-7, 1 - 1e-7)  # inside the loss: keras.ops.clip before the "
-             "logarithm",
+             "logarithm" if helps else
+             "loss = keras.losses.MeanSquaredError()  # until its roots and divisions are guarded",
         guard="assert np.isfinite(np.mean(loss(y_true, y_pred)))",
     )  # fmt: skip
 
