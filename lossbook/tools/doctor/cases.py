@@ -186,7 +186,8 @@ class Case:
         spec = CATALOGUE.get(name or self.name)
         if spec is None:
             return None
-        if self.loss.origin == "tf_keras" and (name, y_true, y_pred, weight, parameters) == (*[None] * 4, {}):
+        as_is = not parameters and all(one is None for one in (name, y_true, y_pred, weight))
+        if self.loss.origin == "tf_keras" and as_is:
             return self._of_tf_keras
         y_true = self.y_true if y_true is None else y_true
         y_pred = self.y_pred if y_pred is None else y_pred

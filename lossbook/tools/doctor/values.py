@@ -169,7 +169,10 @@ def _undo_sigmoid(case, pred):
     An honest model lies there, too, where labels are mostly 1: undone, it would miss their share.
     """
     low, high = case.pred_range
-    if pred.size < 8 or low < 0.5 - 1e-6 or high > SQUASHED + 1e-6 or low > 0.57 or high < 0.66:
+    few = pred.size < 8  # of these, more of the span must be seen
+    if pred.size < 4 or low < 0.5 - 1e-6 or high > SQUASHED + 1e-6:
+        return None, None
+    if low > (0.51 if few else 0.57) or high < (0.72 if few else 0.66):
         return None, None
     undone = np.clip(np.log(pred / (1 - pred)), 0, 1)
     share = float(np.mean(case.y_true, dtype=np.float64))
