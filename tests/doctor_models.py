@@ -207,6 +207,7 @@ BROKEN = [
     Case("NaN in one output of two", lambda: two(BOTH), X, {"a": np.where(REAL > 1.5, np.nan, REAL), "b": CLASSES}, "not-finite"),
     Case("NaN among flat labels", lambda: sequential(Dense(1)), X, np.where(REAL > 1.5, np.nan, REAL)[:, 0], "not-finite"),
     Case("softmax twice, a layer at the end", lambda: sequential(Dense(K, activation="softmax"), layers.Softmax(), loss=sparse), X, CLASSES, "squashed-twice"),
+    Case("units for other labels", lambda: sequential(relu(), Dense(2)), X, X[:, :3], "shape-mismatch"),
     Case("a loss for no output", lambda: two({"a": "mse", "c": sparse}), X, {"a": REAL, "b": CLASSES}, "outputs-mismatch", names=PAIRS),
     Case("labels for one output", lambda: two({"a": "mse", "b": sparse}), X, REAL, "outputs-mismatch", names=PAIRS),
     Case("a loss that raises", lambda: sequential(Dense(1), loss=lambda t, p: ops.matmul(t, p)), X, REAL, "refused"),

@@ -165,7 +165,7 @@ def _findings(model, x, everything, weight, class_weight, keras, rows, bad):
         told |= {one.code for one in late}
         findings += _of_arrays(case, output, weight if isinstance(weight, np.ndarray) else None, told, label)
     findings = findings or run_checks("model-last", case)
-    findings = [replace(one, mend=_at_layer(one.mend, model)) for one in findings]
+    findings = [replace(one, mend=_at_layer(_rebuilt(one.mend, model), model)) for one in findings]
     if weight is not None:  # the weights go with their rows
         both = "x, y, sample_weight = x[keep], y[keep], sample_weight[keep]"
         findings = [replace(one, mend=one.mend.replace("x, y = x[keep], y[keep]", both)) for one in findings]
@@ -202,6 +202,17 @@ def _at_output(finding, names, model, y, answers):
     for pattern, text in steps.items():
         mend, guard = (re.sub(pattern, text, line) for line in (mend, guard))
     return replace(finding, mend=mend, guard=guard)
+
+
+def _rebuilt(mend, model):
+    """Give a built model another last layer: its units cannot be changed any more."""
+    units = re.match(r"model\.layers\[-1\]\.units = (\d+)", mend)
+    if units is None or type(model.layers[-1]).__name__ != "Dense" or not hasattr(model, "inputs"):
+        return mend
+    return (
+        "loss, last = model.loss, model.layers[-1]; model = keras.Model(model.inputs, "
+        f"keras.layers.Dense({units[1]}, last.activation)(last.input)); model.compile('adam', loss)"
+    )
 
 
 def _at_layer(mend, model):
