@@ -509,6 +509,8 @@ def as_one_row(spec, y_true, y_pred, parameters):
     """
     if spec.splits not in ("mean", "sum") or type(y_pred) is not np.ndarray or type(y_true) is not np.ndarray:
         return None, 0
+    if not y_pred.ndim:  # a single number is refused with the words of its loss
+        return None, 0
     if y_true.shape != y_pred.shape:
         y_true, y_pred = align_ranks(y_true, y_pred)
     dtype = y_pred.dtype

@@ -9,6 +9,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+LARGEST = float(np.finfo(np.float64).max)  # a longer integer is no float
+
 
 def as_number(value):
     """Return one number as Python's own; None where it is none (a bool, a text, several numbers).
@@ -18,11 +20,13 @@ def as_number(value):
     >>> as_number(np.float64(0.5)), as_number(np.array(2)), as_number(True), as_number([1.0])
     (0.5, 2, None, None)
     """
-    if type(value) in (float, int):
+    if type(value) is float or type(value) is int and abs(value) <= LARGEST:
         return value
     if isinstance(value, np.generic) or isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.tolist()
-    return value if isinstance(value, Real) and not isinstance(value, bool) else None
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    return value if isinstance(value, float) or abs(value) <= LARGEST else None
 
 
 def check_number(name, value, holds, expected):
@@ -101,6 +105,8 @@ def check_axis_number(axis):
     """Raise a ValueError where an axis is no whole number; whether the data have it, is seen with them."""
     if type(axis) is not int and (not isinstance(axis, Integral) or isinstance(axis, bool)):
         raise ValueError(f"Received axis={axis!r}; expected a whole number. The last axis is -1.")
+    if not -64 <= axis < 64:  # NumPy's arrays have no more
+        raise ValueError(f"Received axis={axis!r}; expected an axis of an array. The last axis is -1.")
 
 
 def check_axes_numbers(axis):

@@ -192,6 +192,13 @@ def _shapes(n, k, labels, hot, bits, p):
     )
     yield Broken("shape-mismatch", "a row too few", "mae", normal(n - 1, 2), normal(n, 2))
     yield Broken(
+        "shape-mismatch",
+        "a class number too few",
+        L.SparseCategoricalCrossentropy(),
+        labels[:-1],
+        peaked(n, k),
+    )
+    yield Broken(
         "lists", "class numbers", L.SparseCategoricalCrossentropy(), [0, 1], [[0.7, 0.3], [0.2, 0.8]]
     )
     yield Broken("lists", "list and array", L.MeanSquaredError(), [[0.0, 1.0], [1.0, 1.0]], normal(2, 2))
@@ -505,6 +512,38 @@ def _single_losses(n):
     vectors[2] = 0
     yield Broken("zero-vector", "predictions", L.CosineSimilarity(), normal(n, 3), vectors)
     yield Broken("zero-vector", "targets", lossbook.cosine_similarity, vectors, normal(n, 3))
+    k, short = 4, softmax(normal(6, 10, 4))
+    yield Broken(
+        "shape-mismatch", "a step too many", L.SparseCategoricalCrossentropy(), classes(k, 6, 11), short
+    )
+    yield Broken("shape-mismatch", "steps, not units", "mse", normal(6, 4, 3), normal(6, 5, 3))
+    yield Broken(
+        "channels-first",
+        "class numbers on axis 1, too",
+        L.SparseCategoricalCrossentropy(),
+        classes(3, 2, 1, 5, 6),
+        np.moveaxis(softmax(normal(2, 5, 6, 3)), -1, 1),
+    )
+    yield Broken(
+        "labels-start-at-1",
+        "0 is ignored",
+        L.SparseCategoricalCrossentropy(ignore_class=0),
+        np.r_[0, 0, 1 + classes(k, 8)],
+        peaked(10, k),
+    )
+    yield Broken(
+        "nan-result",
+        "0 / 0",
+        lambda y_true, y_pred: np.mean((y_true - y_pred) / (y_pred - y_pred)),
+        normal(4, 1),
+        normal(4, 1),
+    )
+    yield Broken("zero-vector", "on axis 1", L.CosineSimilarity(axis=1), vectors[..., None], normal(n, 3, 1))
+    yield Broken(
+        "not-numbers", "digits as text", "mse", np.array([["1.5"], ["2"]], dtype=object), normal(2, 1)
+    )
+    yield Broken("not-finite", "a weight", "mse", normal(3, 1), normal(3, 1), np.array([1.0, np.nan, 2.0]))
+    yield Broken("one-sample", "one label in brackets", "mae", np.array([1.0]), np.float32(3))
     people = np.repeat(np.arange(4), 3)
     yield Broken("not-unit", "normal", L.Circle(), people, normal(12, 5))
     yield Broken(
@@ -667,6 +706,12 @@ def _types(n):
 # --- clean ------------------------------------------------------------------------------------
 
 
+def two_heads(y_true, y_pred):
+    """Charge a mean and the logarithm of a variance: one target, two numbers for it."""
+    mean, log_variance = y_pred[:, :1], y_pred[:, 1:]
+    return np.mean(log_variance + (y_true - mean) ** 2 / np.exp(log_variance), axis=-1)
+
+
 def clean(seed):
     """A clean batch for every loss, drawn at random: pairs of a label and what ``check`` takes."""
     rng = np.random.default_rng(seed)
@@ -720,4 +765,11 @@ def clean(seed):
             np.moveaxis(softmax(rng.normal(size=(4, 6, 6, 3))), -1, 1),
         ),
     )
+    yield "two heads", (two_heads, normal(n, 1), normal(n, 2))
+    yield "counts, untrained", ("mse", rng.integers(0, 200, (n, 1)), rng.random((n, 1)))
+    share = (np.arange(100)[:, None] % 8 < 5).astype(dtype)
+    yield "mostly 1, little known", ("bce", share, np.linspace(0.53, 0.72, 100, dtype=dtype)[:, None])
+    yield "few, untrained", ("bce", bits[:6], (1 / (1 + np.exp(-rng.normal(0.3, 0.3, shape))))[:6])
+    sure = 1e-9 + (1 - k * 1e-9) * hot
+    yield "smoothed by hand", ("categorical_crossentropy", 0.95 * hot + 0.05 / k, sure)
     yield "ctc", (L.CTC(), text, rng.normal(size=(4, 14, 5)).astype("float32"))

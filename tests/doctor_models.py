@@ -80,6 +80,32 @@ def two(losses_, **options):
     return model
 
 
+class Several(keras.Model):
+    """Two outputs without a graph, in a dictionary or a list."""
+
+    def __init__(self, named):
+        super().__init__()
+        self.named, self.a, self.b = named, Dense(1), Dense(K, activation="softmax")
+
+    def call(self, x):
+        return {"a": self.a(x), "b": self.b(x)} if self.named else [self.a(x), self.b(x)]
+
+
+def several(named, losses_):
+    model = Several(named)
+    model.compile("adam", losses_)
+    return model
+
+
+def renamed(losses_):
+    """Outputs under other names than those of their layers."""
+    entry = keras.Input((8,))
+    last = Dense(K, activation="softmax", name="last")(entry)
+    model = keras.Model(entry, {"b": last, "a": Dense(1, name="first")(entry)})
+    model.compile("adam", losses_)
+    return model
+
+
 def by_hand(z):
     e = ops.exp(z)
     return e / ops.sum(e, axis=-1, keepdims=True)
@@ -111,6 +137,7 @@ def relu():
 logit = losses.SparseCategoricalCrossentropy(from_logits=True)
 bce_logit = losses.BinaryCrossentropy(from_logits=True)
 
+BOTH = {"a": "mse", "b": sparse}
 PAIRS = {"losses": ["mse", sparse], "labels": [REAL, CLASSES]}
 
 BROKEN = [
@@ -171,6 +198,16 @@ BROKEN = [
     Case("a percentage of 0", lambda: sequential(Dense(1), loss="mape"), X, np.maximum(REAL, 0), "zero-targets"),
     Case("the mask is lost", lambda: sequential(layers.Embedding(50, 8, mask_zero=True), layers.Conv1D(8, 3, padding="same"), Dense(4, activation="softmax"), loss=sparse, shape=(10,)), TOKENS, TAGS, "mask-lost"),
     Case("class_weight on steps", lambda: sequential(layers.Embedding(50, 8), Dense(4, activation="softmax"), loss=sparse, shape=(10,)), TOKENS, TAGS, "class-weight", {"class_weight": {1: 1.0, 2: 2.0, 3: 1.0}}),
+    Case("classes from 1, of two outputs", lambda: two(BOTH), X, {"a": REAL, "b": CLASSES + 1}, "labels-start-at-1"),
+    Case("classes from 1, other names", lambda: renamed(BOTH), X, {"a": REAL, "b": CLASSES + 1}, "labels-start-at-1"),
+    Case("classes from 1, subclassed", lambda: several(True, BOTH), X, {"a": REAL, "b": CLASSES + 1}, "labels-start-at-1"),
+    Case("classes from 1, in a list", lambda: several(False, ["mse", sparse]), X, [REAL, CLASSES + 1], "labels-start-at-1"),
+    Case("scores, of two outputs", lambda: two({"a": "bce", "b": sparse}), X, {"a": BITS, "b": CLASSES}, "logits-as-probabilities"),
+    Case("scores, in a list", lambda: several(False, ["bce", sparse]), X, [BITS, CLASSES], "logits-as-probabilities"),
+    Case("NaN in one output of two", lambda: two(BOTH), X, {"a": np.where(REAL > 1.5, np.nan, REAL), "b": CLASSES}, "not-finite"),
+    Case("NaN among flat labels", lambda: sequential(Dense(1)), X, np.where(REAL > 1.5, np.nan, REAL)[:, 0], "not-finite"),
+    Case("softmax twice, a layer at the end", lambda: sequential(Dense(K, activation="softmax"), layers.Softmax(), loss=sparse), X, CLASSES, "squashed-twice"),
+    Case("units for other labels", lambda: sequential(relu(), Dense(2)), X, X[:, :3], "shape-mismatch"),
     Case("a loss for no output", lambda: two({"a": "mse", "c": sparse}), X, {"a": REAL, "b": CLASSES}, "outputs-mismatch", names=PAIRS),
     Case("labels for one output", lambda: two({"a": "mse", "b": sparse}), X, REAL, "outputs-mismatch", names=PAIRS),
     Case("a loss that raises", lambda: sequential(Dense(1), loss=lambda t, p: ops.matmul(t, p)), X, REAL, "refused"),
@@ -215,5 +252,9 @@ CLEAN = [
     Case("weights for classes", lambda: sequential(Dense(1, activation="sigmoid"), loss="bce"), X, BITS, options={"class_weight": {0: 1.0, 1: 9.0}}),
     Case("metrics", lambda: sequential(Dense(1), metrics=["mae", keras.metrics.RootMeanSquaredError()]), X, REAL),
     Case("a frozen first layer", lambda: sequential(still(sequential(relu())), Dense(1)), X, REAL),
+    Case("other names", lambda: renamed(BOTH), X, {"a": REAL, "b": CLASSES}),
+    Case("two outputs, subclassed", lambda: several(True, BOTH), X, {"a": REAL, "b": CLASSES}),
+    Case("two outputs in a list", lambda: several(False, ["mse", sparse]), X, [REAL, CLASSES]),
+    Case("sorted, and shuffled by fit", lambda: sequential(Dense(1, activation="sigmoid"), loss="bce"), X, np.sort(BITS, axis=0)),
     Case("a start at 0", lambda: sequential(relu(), Dense(1, kernel_initializer="zeros")), X, REAL),
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """The doctor on arrays: each broken batch is found, each line to paste mends it, clean ones stay clean."""
 
+import contextlib
+import itertools
 import re
 import time
 
@@ -12,7 +14,7 @@ import lossbook
 from lossbook import check, fingerprint
 from lossbook.tools.doctor.clinic import ROWS
 from lossbook.tools.doctor.findings import CHECKS, Report, run_checks
-from lossbook.tools.engines import keras
+from lossbook.tools.engines import keras, tf_keras
 
 BROKEN = list(broken())
 SEEDS = range(12)
@@ -59,11 +61,16 @@ def test_every_loss_is_among_the_clean_ones():
     from lossbook.tools.doctor.cases import name_of
 
     seen = {name_of(given[0]).name for _, given in clean(0)}
-    assert seen == set(lossbook.CATALOGUE)
+    assert seen - {None} == set(lossbook.CATALOGUE)
 
 
 def test_every_check_has_a_row_and_a_case():
-    codes = {code for stage in ("frame", "shape", "values") for found, _ in CHECKS[stage] for code in found}
+    codes = {
+        code
+        for stage in ("container", "frame", "shape", "values")
+        for found, _ in CHECKS[stage]
+        for code in found
+    }
     assert codes <= set(ROWS)
     assert codes - {case.code for case in BROKEN} <= {"empty-batch"}
 
@@ -92,6 +99,44 @@ def test_numbers_of_a_finding():
         float(keras.losses.BinaryCrossentropy()(*[[[-1.0], [1.0], [1.0]], [[0.25]] * 3]))
     )
     assert finding.indices == ((0, 0),) and finding.count == 1 and finding.of == 3
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_the_number_is_that_of_keras_where_it_clips(kind):
+    y_true, y_pred = np.tile([[0.0], [1.0]], (4, 1)), np.full((8, 1), 1.5, kind)
+    loss = keras.losses.BinaryCrossentropy()
+    (finding,) = [one for one in check(loss, y_true, y_pred) if one.code == "logits-as-probabilities"]
+    assert finding.given == pytest.approx(float(loss(y_true, y_pred)), rel=1e-5)
+
+
+def test_the_number_is_that_of_tf_keras():
+    y_true, y_pred = np.array([[1.0], [0.0], [1.0]]), np.array([[0.0], [1.0], [0.3]])
+    loss = tf_keras.losses.BinaryCrossentropy()
+    assert check(loss, y_true, y_pred)[0].given == pytest.approx(float(loss(y_true, y_pred)), rel=1e-6)
+
+
+@pytest.mark.parametrize("axis", [2, -3, (1, 5)])
+def test_an_axis_that_the_predictions_lack(axis):
+    loss = lossbook.Dice(axis=axis) if isinstance(axis, tuple) else lossbook.CosineSimilarity(axis=axis)
+    with pytest.raises(ValueError, match="Received axis="):
+        check(loss, np.ones((4, 2)), np.ones((4, 2)))
+
+
+ODD = [
+    np.float32(1), 3, [], (1.0,), [[1], [2]], {"a": 1}, np.zeros((0, 3)), np.zeros((3, 0)), np.array(["a"]),
+    np.array([None, 1]), np.array([1 + 2j]), np.array(["2020-01-01"], "M8[D]"), np.full((4, 2), np.nan),
+    np.full(4, np.inf), np.array([2**63 - 1, 1]), np.array([True, False]), np.full((4, 2), 1e308),
+    np.ones(4, ">f4"), np.ones((1, 1, 1, 1)), np.ones((2, 3, 4)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", lossbook.CATALOGUE)
+def test_whatever_is_passed_is_said_or_refused(name):
+    for form in (lossbook.CATALOGUE[name].cls(), lossbook.CATALOGUE[name].function):
+        for y_true, y_pred in itertools.product(ODD, ODD):
+            with contextlib.suppress(TypeError, ValueError):
+                repr(check(form, y_true, y_pred))
+                repr(check(form, y_true, y_pred, sample_weight=y_true))
 
 
 def test_a_large_batch_takes_less_than_a_second():

@@ -233,6 +233,14 @@ KEYS = st.sampled_from(
 )
 
 
+@pytest.mark.parametrize("name", ["none.csv", "folder.csv", "latin.csv"])
+def test_a_log_that_cannot_be_read_is_no_finding(capsys, tmp_path, name):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "latin.csv").write_bytes(b"epoch,loss\n0,\xff\xfe\n")
+    status, out, err = run(capsys, "check", tmp_path / name)
+    assert (status, out) == (2, "") and "cannot be read" in err
+
+
 @settings(max_examples=400, deadline=None)
 @given(NAMES, st.dictionaries(KEYS | st.text(max_size=6), VALUES, max_size=4))
 def test_any_configuration_is_built_or_refused(name, config):

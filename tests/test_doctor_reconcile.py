@@ -94,6 +94,8 @@ CASES = [  # what it is, the words of its reason, the loss, the data, the number
     ("0 and 1 in a hinge", ["0 and 1"], "hinge", BITS, Z, np.maximum(1 - BITS * Z, 0).mean(), {}),
     ("the mask left out", ["without the mask"], "mse", Y, P, squares.mean(), {"mask": HIDDEN}),
     ("a penalty", ["penalties"], "mse", Y, P, squares.mean() + 0.0137, {"penalty": 0.0137}),
+    ("rounded to a mask", ["rounded"], L.Dice(), MASKS, SHADES, 1 - 2 * (MASKS * np.round(SHADES)).sum() / (MASKS.sum() + np.round(SHADES).sum()), {}),
+    ("base 10 in MSLE", ["log10"], "msle", POSITIVE, RATES, (np.log10((1 + POSITIVE) / (1 + RATES)) ** 2).mean(), {}),
     ("float16", ["float16"], "mse", Y, P, float(np.mean((P.astype("float16") - Y.astype("float16")) ** 2, axis=-1).mean()), {}),
 ]  # fmt: skip
 SOFT = np.random.default_rng(5).random((N, 1))

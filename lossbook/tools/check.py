@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lossbook.arrays import check_axis
 from lossbook.tools.doctor import histories, models, shapes, values  # noqa: F401  (they enter their checks)
 from lossbook.tools.doctor.cases import CLASS_NUMBERS, Case, as_array, name_of
 from lossbook.tools.doctor.findings import Report, run_checks
@@ -10,8 +11,6 @@ __all__ = ["check", "check_arrays", "check_case"]
 SHAPES_DECIDED = {
     "channels-first",
     "class-numbers-for-one-hot",
-    "empty-batch",
-    "not-numbers",
     "one-hot-for-class-numbers",
     "swapped",
 }
@@ -84,12 +83,20 @@ def check_arrays(loss, y_true, y_pred, sample_weight=None, mask=None):
     true, pred, weight, hidden = map(as_array, (y_true, y_pred, sample_weight, mask))
     if hidden is None and getattr(y_pred, "_keras_mask", None) is not None:
         hidden = as_array(y_pred._keras_mask)  # Keras uses it, too
+    named = name_of(loss, true, pred)
+    axis = named.parameters.get("axis")
+    for one in axis if isinstance(axis, (tuple, list)) else [axis]:
+        if isinstance(one, int) and pred.ndim:
+            check_axis(one, pred)
     with np.errstate(all="ignore"):
-        return check_case(Case(name_of(loss, true, pred), true, pred, weight, hidden, given))
+        return check_case(Case(named, true, pred, weight, hidden, given))
 
 
 def check_case(case):
     """Return the findings on a case of arrays, stage by stage."""
+    findings = run_checks("container", case)
+    if findings:
+        return findings
     findings = run_checks("frame", case)
     codes = {one.code for one in findings}
     if codes & SHAPES_DECIDED:
@@ -98,7 +105,7 @@ def check_case(case):
         findings += run_checks("shape", case)
     elif case.aligned.y_true.shape != case.aligned.y_pred.shape:
         return findings
-    if any(one.code == "shape-mismatch" for one in findings) or not case.y_pred.ndim:
+    if any(one.code == "shape-mismatch" for one in findings) or not case.y_pred.ndim * case.y_true.ndim:
         return findings
     lined = case if case.name in CLASS_NUMBERS | {"circle", "ctc"} else case.aligned
     if "weight-shape" in {one.code for one in findings}:

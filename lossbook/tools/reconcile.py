@@ -207,7 +207,8 @@ def _logarithmic(way, y, p):
     floor = way.clip or 0
     if way.formula == "without 1 +":
         return (np.log(np.maximum(p, floor)) - np.log(np.maximum(y, floor))) ** 2, "mean"
-    return (np.log1p(np.maximum(p, floor)) - np.log1p(np.maximum(y, floor))) ** 2, "mean"
+    base = math.log(10) if way.formula == "base 10" else 1.0
+    return ((np.log1p(np.maximum(p, floor)) - np.log1p(np.maximum(y, floor))) / base) ** 2, "mean"
 
 
 def _huber(way, y, p):
@@ -310,7 +311,9 @@ FORMULAS = {
         "symmetric": "100 |y - p| / ((|y| + |p|) / 2)", "of the prediction": "100 |y - p| / |p|",
         "signed": "100 |y - p| / y",
     },
-    "mean_squared_logarithmic_error": {"without 1 +": "(log p - log y)²"},
+    "mean_squared_logarithmic_error": {
+        "without 1 +": "(log p - log y)²", "base 10": "(log10(1 + p) - log10(1 + y))²",
+    },
     "huber": {"smooth L1": "Huber / delta, as PyTorch's SmoothL1Loss"},
     "poisson": {
         "full": "p - y log p + log y!", "Stirling": "p - y log p + Stirling's log y!, PyTorch's full=True",
@@ -401,7 +404,7 @@ def _of_logits(way):
                 "squashed once more before the loss",
                 {"p": sigmoid(way.p) if binary else softmax(way.p)},
             )
-    if way.name in BINARY | {"mean_squared_error", "mean_absolute_error"}:
+    if way.name in BINARY | {"mean_squared_error", "mean_absolute_error", "dice", "tversky"}:
         yield Option("logits", "predictions rounded to classes first", {"p": np.round(way.p)})
     if way.name in ONE_HOT | CLASS_NUMBERS:
         yield Option("rows", "rows not divided by their sum", {"rescale": False})
@@ -711,7 +714,7 @@ def reconcile(
     if named.name is None:
         raise TypeError("Received a loss of your own; expected one of Keras's 22. Name the nearest one.")
     base = _base(named, true, pred, weight, hidden)
-    theirs = Case(named, true, pred, weight, hidden).number()
+    theirs = Case(named, true, pred, weight, hidden).exact.number()
     if theirs is None:
         raise ValueError(
             "Received labels and predictions that Keras refuses, too. Call check(loss, y_true, y_pred) first."

@@ -186,6 +186,9 @@ class Case:
         spec = CATALOGUE.get(name or self.name)
         if spec is None:
             return None
+        as_is = not parameters and all(one is None for one in (name, y_true, y_pred, weight))
+        if self.loss.origin == "tf_keras" and as_is:
+            return self._of_tf_keras
         y_true = self.y_true if y_true is None else y_true
         y_pred = self.y_pred if y_pred is None else y_pred
         weight, mask = self.weight if weight is None else weight, self.mask
@@ -193,15 +196,39 @@ class Case:
         reduction = (
             self.loss.reduction if self.loss.reduction in ("sum", "mean_with_sample_weight") else "mean"
         )
-        rows = max(1, ENOUGH // max(1, y_pred.size // max(1, len(y_pred))))
-        if len(y_pred) > rows:
+        rows = max(1, ENOUGH // max(1, y_pred.size // max(1, y_pred.shape[0] if y_pred.ndim else 1)))
+        if y_pred.ndim and y_true.ndim and len(y_pred) > rows:
             y_true, y_pred = y_true[:rows], y_pred[:rows]
             weight, mask = (a if a is None or not a.ndim else a[:rows] for a in (weight, mask))
         try:
-            value = float(spec.cls(**parameters, reduction=reduction)(y_true, y_pred, weight, mask))
+            loss = spec.cls(**parameters, reduction=reduction, dtype=self._computed_in)
+            value = float(loss(y_true, y_pred, weight, mask))
         except (TypeError, ValueError):
             return None
         return value
+
+    @property
+    def _of_tf_keras(self):
+        """The number of tf_keras, which clips otherwise than Keras 3; None where it refuses."""
+        extra = (
+            {"sample_weight": self.weight} if self.loss.form == "class" and self.weight is not None else {}
+        )
+        try:
+            return float(np.mean(np.asarray(self.loss.call(self.y_true, self.y_pred, **extra))))
+        except Exception:  # its errors are TensorFlow's
+            return None
+
+    @property
+    def _computed_in(self):
+        """The type of a number that is to be Keras's own; None for that of the data."""
+        loss = self.loss
+        casts = loss.form == "class" and loss.origin in ("keras", "tf_keras", "name")
+        return "float32" if casts and loss.dtype in (None, "float32") else None
+
+    @property
+    def exact(self):
+        """The case in the type of its data, where Keras would cast to float32."""
+        return self.changed(loss=replace(self.loss, origin="lossbook"))
 
     # --- cases made of this one ---
 
@@ -274,8 +301,8 @@ def as_array(given):
         array = np.asarray(given)
     except ValueError:
         array = as_float("the array", given)  # says how long the rows of a ragged list are
-    if array.dtype == object:  # pandas keeps numbers beside None as objects
-        try:
+    if array.dtype == object and not any(isinstance(one, (str, bytes)) for one in array.flat):
+        try:  # pandas keeps numbers beside None as objects
             array = array.astype(np.float64)
         except (TypeError, ValueError):
             pass

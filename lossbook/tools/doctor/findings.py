@@ -145,8 +145,8 @@ def finds(*codes, stage):
     *codes : str
         Rows of the clinic.
     stage : str
-        When it runs: ``"frame"`` before shapes are known to fit, ``"values"`` after,
-        ``"model"`` and ``"history"`` for those.
+        When it runs: ``"container"`` before arrays are known to hold numbers, ``"frame"`` before
+        shapes are known to fit, ``"values"`` after, ``"model"`` and ``"history"`` for those.
 
     Returns
     -------

@@ -43,10 +43,17 @@ def read_log(path):
     ValueError
         If the file has no column ``loss``, or a cell is no number.
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        text = file.read()
-    separator = next((s for s in (",", ";", "\t") if s in text.partition("\n")[0]), ",")
-    rows = list(csv.DictReader(text.splitlines(), delimiter=separator))
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            text = file.read()
+        separator = next((s for s in (",", ";", "\t") if s in text.partition("\n")[0]), ",")
+        rows = list(csv.DictReader(text.splitlines(), delimiter=separator))
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        why = getattr(problem, "strerror", None) or "no text in UTF-8"
+        raise ValueError(
+            f"Received {os.fspath(path)}, which cannot be read ({why}); expected a log with a column loss. "
+            "keras.callbacks.CSVLogger writes such files."
+        ) from None
     names = [name.strip() for name in rows[0] if name] if rows else []
     if "loss" not in names:
         raise ValueError(

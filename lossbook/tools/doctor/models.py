@@ -140,8 +140,8 @@ def _findings(model, x, everything, weight, class_weight, keras, rows, bad):
         findings.append(bad)
     if any(one.code == "outputs-mismatch" for one in findings):
         return findings
-    names, labels, raws = _paired(model, y, keras)
-    everywhere = _paired(model, everything, keras)[1]
+    names, labels, raws = _paired(model, x, y, keras)
+    everywhere = _paired(model, x, everything, keras)[1]
     objects = [None if raw is None else _as_object(raw, keras) for raw in raws]
     seen = look_at(model, x, labels, objects, weight if isinstance(weight, np.ndarray) else None)
     outputs = []
@@ -163,9 +163,56 @@ def _findings(model, x, everything, weight, class_weight, keras, rows, bad):
         late = _beyond_the_batch(case, output, label, told)
         findings += late
         told |= {one.code for one in late}
-        findings += _of_arrays(case, output, weight if isinstance(weight, np.ndarray) else None, told)
+        findings += _of_arrays(case, output, weight if isinstance(weight, np.ndarray) else None, told, label)
     findings = findings or run_checks("model-last", case)
-    return [replace(one, mend=_at_layer(one.mend, model)) for one in findings]
+    findings = [replace(one, mend=_at_layer(_rebuilt(one.mend, model), model)) for one in findings]
+    if weight is not None:  # the weights go with their rows
+        both = "x, y, sample_weight = x[keep], y[keep], sample_weight[keep]"
+        findings = [replace(one, mend=one.mend.replace("x, y = x[keep], y[keep]", both)) for one in findings]
+    answers = _answers(model, x)
+    return [_at_output(one, names, model, y, answers) for one in findings]
+
+
+def _at_output(finding, names, model, y, answers):
+    """Say the lines of a finding on one output of several in terms of that output."""
+    told = re.match(r"output '(.+?)'", finding.where)
+    if told is None or told[1] not in names:
+        return finding
+    name, place = told[1], names.index(told[1])
+    mine, given, loss = (
+        f"[{name!r}]" if isinstance(kind, dict) else f"[{place}]" for kind in (y, answers, model.loss)
+    )
+    others = f"{{**model.loss, {name!r}: \\1}}"
+    if not isinstance(model.loss, dict):
+        others = f"[*model.loss[:{place}], \\1, *model.loss[{place + 1} :]]"
+    last = f"model.get_layer({name!r})" if name in {one.name for one in model.layers} else "model.layers[-1]"
+    steps = {
+        r"x, y = x\[keep\], y\[keep\]": "x, Y = keras.tree.map_structure(lambda a: a[keep], (x, Y))",
+        r"check\(model, x, y\)": "check(model, x, Y)",
+        r"\by\b(?!')": f"y{mine}",
+        r"\bY\b": "y",
+        r"\bmodel\(x\)": f"model(x){given}",
+        r"\bmodel\.loss\b": f"model.loss{loss}",
+        r"(?<=optimizer, loss=)(.+?\)|'\w+')(?=\)(?:$|\s|;))": others,
+        r"model\.layers\[-1\]": last,
+    }  # fmt: skip
+    mend, guard = finding.mend, finding.guard
+    if "layers[-1]" in guard and last == "model.layers[-1]":  # no telling which layer is this output's
+        guard = f"assert {finding.code!r} not in lossbook.check(model, x, y).codes"
+    for pattern, text in steps.items():
+        mend, guard = (re.sub(pattern, text, line) for line in (mend, guard))
+    return replace(finding, mend=mend, guard=guard)
+
+
+def _rebuilt(mend, model):
+    """Give a built model another last layer: its units cannot be changed any more."""
+    units = re.match(r"model\.layers\[-1\]\.units = (\d+)", mend)
+    if units is None or type(model.layers[-1]).__name__ != "Dense" or not hasattr(model, "inputs"):
+        return mend
+    return (
+        "loss, last = model.loss, model.layers[-1]; model = keras.Model(model.inputs, "
+        f"keras.layers.Dense({units[1]}, last.activation)(last.input)); model.compile('adam', loss)"
+    )
 
 
 def _at_layer(mend, model):
@@ -192,9 +239,30 @@ def refused(case):
     return found(f"Keras refuses this batch: {case.seen.error}", "fit")
 
 
-def _paired(model, y, keras):
+def _answers(model, x):
+    """The outputs of a model as it gives them: a tensor, a list, a dictionary."""
+    try:
+        return model.output
+    except (AttributeError, ValueError):  # a subclass has no graph
+        return model(x, training=False)
+
+
+def _names(model, x):
+    """The names under which compile knows the outputs: the keys of a dictionary, else those of layers."""
+    answers = _answers(model, x)
+    if isinstance(answers, dict):
+        return sorted(answers)
+    named = list(getattr(model, "output_names", None) or [])
+    return (
+        named or [f"output_{place}" for place in range(len(answers))]
+        if isinstance(answers, (list, tuple))
+        else named
+    )
+
+
+def _paired(model, x, y, keras):
     """Names, labels and losses, one of each for every output."""
-    names = list(getattr(model, "output_names", None) or ["output"])
+    names = _names(model, x) or ["output"]
     labels = keras.tree.flatten([y[n] for n in names] if isinstance(y, dict) and set(names) <= set(y) else y)
     loss = model.loss
     if isinstance(loss, dict):
@@ -315,6 +383,7 @@ ON_MODELS = {
     "  # or let the model give one answer for each sample",
     "zero-targets": "keep = (np.abs(np.reshape(y, (len(y), -1))) > 1e-6).all(axis=-1); x, y = x[keep], "
     "y[keep]  # or use MAE",
+    "not-finite": "keep = np.isfinite(np.reshape(y, (len(y), -1))).all(axis=-1); x, y = x[keep], y[keep]",
     "zero-vector": "keep = np.abs(y).max(axis=-1) >= 1e-7; x, y = x[keep], y[keep]",
     "not-unit": "model = keras.Sequential([model, keras.layers.UnitNormalization()]); "
     "model.compile('adam', keras.losses.Circle())",
@@ -337,7 +406,7 @@ SILENT = {"batch-of-one", "integer-predictions", "constant-predictions"}
 """What is no finding of a model: one may start with weights of 0, and learn."""
 
 
-def _of_arrays(case, output, weight, told):
+def _of_arrays(case, output, weight, told, everywhere):
     """Run the checks of arrays on one output, and say them in terms of the model."""
     from lossbook.tools.check import check_case
 
@@ -351,15 +420,19 @@ def _of_arrays(case, output, weight, told):
         silent |= {"probabilities-as-logits", "squashed-twice"}  # the graph tells better than numbers
         if output.ending.activation in ("softmax", "sigmoid") and output.ending.direct:
             silent |= {"dead-clipped"}  # Keras finds the logits
+    varies = len(everywhere) and bool((everywhere != everywhere[:1]).any())
     return [
         _on_model(one, case, output)
         for one in check_case(lined)
-        if one.code not in silent or one.code == "not-finite" and one.where == "y_true"
+        if (one.code not in silent or one.code == "not-finite" and one.where == "y_true")
+        and not (one.code == "constant-labels" and varies)  # fit shuffles
     ]
 
 
 def _on_model(finding, case, output):
-    mend = ON_MODELS.get(finding.code) or _said_of_model(finding.mend)
+    of_weights = finding.where.startswith("sample_weight")
+    mend = "" if of_weights else ON_MODELS.get(finding.code)
+    mend = mend or _said_of_model(finding.mend)
     if finding.code == "broadcast" and output.loss.name == "categorical_generalized_cross_entropy":
         mend = _said_of_model(finding.mend)  # class numbers of shape (N, 1) lose their axis
     if finding.code == "background":
@@ -374,10 +447,15 @@ def _on_model(finding, case, output):
     where = re.sub(r"\by_true\b", "y", re.sub(r"\by_pred\b", "predictions", finding.where))
     if len(case.outputs) > 1:
         where = f"output {output.name!r}: {where}"
-    return replace(finding, mend=mend, guard=_words(finding.guard), where=where)
+    given = output.value if finding.given is not None and np.isfinite(output.value) else finding.given
+    return replace(finding, mend=mend, guard=_words(finding.guard), where=where, given=given)
 
 
 def _said_of_model(mend):
+    mend = mend.replace(
+        "y_true, y_pred, sample_weight = y_true[keep], y_pred[keep], sample_weight[keep]",
+        "x, y, sample_weight = x[keep], y[keep], sample_weight[keep]",
+    )
     mend = mend.replace("y_true, y_pred = y_true[keep], y_pred[keep]", "x, y = x[keep], y[keep]")
     mend = mend.replace("y_pred, y_true = y_pred[keep], ", "x, y = x[keep], ")
     mend = re.sub(r"\bloss = ([^#]*?)(\s*#.*)?$", rf"{RECOMPILE}\1)\2", mend)
@@ -396,7 +474,7 @@ def _words(text):
 @finds("outputs-mismatch", stage="model-frame")
 def outputs_mismatch(case):
     model, loss = case.model, case.model.loss
-    names = list(getattr(model, "output_names", None) or [])
+    names = _names(model, case.x)
     if not names:
         return None
     problem = _mismatch("losses", loss, names) or _mismatch("labels", case.y, names)
@@ -605,7 +683,7 @@ def squashed_twice(case):
         f"{one.ending.inner} is followed by {one.ending.activation}: probabilities are squashed once more.",
         case.where(one), given=one.value,
         mend=LAST + "linear",
-        guard="assert getattr(model.layers[-1], 'activation', None) is keras.activations.linear",
+        guard="assert 'squashed-twice' not in lossbook.check(model, x, y).codes",
     )  # fmt: skip
 
 
@@ -616,10 +694,9 @@ def probabilities_as_logits(case):
         return None
     return found(
         f"The model ends in {one.ending.activation}, and the loss has from_logits=True. Keras on TensorFlow "
-        "warns and "
-        "uses the logits where it finds them; elsewhere it squashes twice.",
-        case.where(one), given=one.lined.number(),
-        meant=one.value,
+        "warns and uses the logits where it finds them; elsewhere it squashes twice, which here would give "
+        f"{one.lined.number() or np.nan:.6g}.",
+        case.where(one), given=one.value, meant=one.lined.number(from_logits=False),
         mend=LAST + "linear"
         if one.loss.name == "ctc"
         else f"{RECOMPILE}{keras_loss(one.case, from_logits=False)})",
@@ -977,8 +1054,8 @@ def first_loss(case):
             "the model starts "
             "out confidently wrong. Inputs or targets are not scaled, or labels are not what they seem.",
             case.where(output), given=output.value, meant=cost, mend=scale,
-            guard="assert np.abs(x).max() < 20" if probabilities else "assert np.abs(np.mean(y)) < 3 * "
-            "np.std(y)",
+            guard="assert 'first-loss' not in lossbook.check(model, x, y).codes" if probabilities
+            else "assert np.abs(np.mean(y)) < 3 * np.std(y)",
         )  # fmt: skip
     return None
 

@@ -81,7 +81,7 @@ def _misaligned(case, name, axis, first, second):
     )
 
 
-@finds("not-numbers", stage="frame")
+@finds("not-numbers", stage="container")
 def not_numbers(case):
     for name, array in (("y_true", case.y_true), ("y_pred", case.y_pred), ("sample_weight", case.weight)):
         if array is not None and array.dtype.kind not in "biuf" and not is_float(array.dtype):
@@ -110,7 +110,7 @@ def _kind(array):
     return kinds.get(array.dtype.kind, str(array.dtype))
 
 
-@finds("empty-batch", stage="frame")
+@finds("empty-batch", stage="container")
 def empty_batch(case):
     if case.y_pred.size and case.y_true.size:
         return None
@@ -206,7 +206,8 @@ def channels_first(case):
     if numbers:
         if true.shape not in (rest, (pred.shape[0], 1, *pred.shape[2:])) or _fits_sparse(true, pred):
             return None
-        sums = _fits_sparse(true, np.moveaxis(pred, 1, -1))
+        moved_true = np.moveaxis(true, 1, -1) if true.ndim == pred.ndim else true
+        sums = any(_fits_sparse(one, np.moveaxis(pred, 1, -1)) for one in (true, moved_true))
     else:
         if true.shape != pred.shape or not case.true_is_zero_or_one or pred.shape[1] < 2:
             return None
@@ -248,6 +249,8 @@ def broadcast(case):
     true, pred = case.y_true, case.y_pred
     if case.name in ("circle", "ctc") or true.shape == pred.shape or not true.size or not pred.size:
         return None
+    if not pred.ndim and true.size == 1:
+        return None  # told by "one-sample"
     if case.name == "categorical_generalized_cross_entropy":
         return _generalised_column(case)
     if case.name in CLASS_NUMBERS:
@@ -257,6 +260,8 @@ def broadcast(case):
         return _column_against_row(case, *lined)
     if case.name in REFUSING or true.size == pred.size:
         return None  # told by "shape-mismatch"
+    if case.name is None:
+        return None  # a loss of one's own may well take a target and three quantiles, or two embeddings
     try:
         shape = np.broadcast_shapes(*(array.shape for array in lined))
     except ValueError:
@@ -328,7 +333,7 @@ def _broadcast_number(case, true, pred, shape):
 
 def _generalised_column(case):
     true, pred = case.y_true, case.y_pred
-    if true.shape != (*pred.shape[:-1], 1) or len(pred) == 1:
+    if pred.ndim < 2 or true.shape != (*pred.shape[:-1], 1) or len(pred) == 1:
         return None
     if case.loss.origin == "lossbook":
         return None
@@ -366,7 +371,8 @@ def shape_mismatch(case):
     if fits:
         return None
     same_size = "length" not in wants and np.prod(true) == np.prod(wants)
-    rows = bool(true and pred) and true[0] != pred[0] and true[1:] == tuple(wants[1:]) and not same_size
+    rows, cut = bool(true and pred) and true[0] != pred[0], _one_axis(true, wants, pred)
+    rows = rows and true[1:] == tuple(wants[1:]) and not same_size
     least = "min(len(y_true), len(y_pred))"
     mend = f"y_true = np.reshape(y_true, {'y_pred.shape' if wants == pred else 'y_pred.shape[:-1]'})"
     if same_size and len(true) == 2 and true == tuple(wants[::-1]):
@@ -375,6 +381,9 @@ def shape_mismatch(case):
         mend, wants = "y_pred = np.swapaxes(y_pred, 0, 1)", (pred[1], "length")
     elif rows:
         mend = f"y_true, y_pred = y_true[:{least}], y_pred[:{least}]  # or find the rows that were lost"
+    elif cut:
+        some, least = ":, " * cut, min(true[cut], wants[cut])
+        mend = f"y_true, y_pred = y_true[{some}:{least}], y_pred[{some}:{least}]  # or find the lost steps"
     elif not same_size:
         mend = f"model.layers[-1].units = {true[-1] if true else 1}  # one output for each label"
     return found(
@@ -382,10 +391,20 @@ def shape_mismatch(case):
         + ("The counts of rows differ." if rows else "Keras raises an error or broadcasts."),
         "y_true and y_pred",
         mend=mend,
-        guard=f"assert np.shape(y_true) == {'np.shape(y_pred)' if wants == pred else tuple(wants)}"
-        if "length" not in wants
-        else "assert len(y_true) == len(y_pred)",
+        guard="assert len(y_true) == len(y_pred)"
+        if rows or "length" in wants
+        else f"assert np.shape(y_true)[{cut}] == np.shape(y_pred)[{cut}]"
+        if cut
+        else f"assert np.shape(y_true) == {'np.shape(y_pred)' if wants == pred else tuple(wants)}",
     )
+
+
+def _one_axis(true, wants, pred):
+    """Return the axis, not of rows nor of classes, along which alone two shapes differ; 0 where none is."""
+    if len(true) != len(wants):
+        return 0
+    differ = [axis for axis, (a, b) in enumerate(zip(true, wants, strict=True)) if a != b]
+    return differ[0] if len(differ) == 1 and differ[0] < len(pred) - 1 else 0
 
 
 # --- types --------------------------------------------------------------------------------
@@ -429,7 +448,8 @@ def not_finite(case):
         bad = ~np.isfinite(array)
         nans = int(np.isnan(array).sum())
         rows = bad.reshape(len(bad), -1).any(axis=1)
-        meant = case.counted.number() if not rows.all() and case.y_true.shape[:1] == rows.shape else None
+        fits = case.y_true.shape[:1] == case.y_pred.shape[:1] == rows.shape
+        meant = _finite_rows(case).number() if fits and not rows.all() else None
         return found(
             f"{nans:,} NaN and {int(bad.sum()) - nans:,} infinite entries: the mean is NaN or infinite, a "
             "weight "
@@ -441,6 +461,14 @@ def not_finite(case):
             guard=f"assert np.isfinite(np.asarray({name})).all()",
         )
     return None
+
+
+def _finite_rows(case):
+    """The case without the samples that hold NaN or infinity, their weights included."""
+    arrays = {name: getattr(case, name) for name in ("y_true", "y_pred", "weight", "mask")}
+    rows = {name: a for name, a in arrays.items() if a is not None and a.shape[:1] == case.y_true.shape[:1]}
+    keep = np.all([np.isfinite(a.reshape(len(a), -1)).all(axis=1) for a in rows.values()], axis=0)
+    return case.changed(**{name: a[keep] for name, a in rows.items()})
 
 
 def _without_rows(name, case):
@@ -537,7 +565,7 @@ def _one_sample(case, name):
 @finds("one-sample", stage="frame")
 def one_sample(case):
     """With reduction sum or none, (N,) against (N,) gives one mean and not N values."""
-    if case.y_pred.ndim == 0 and case.y_true.ndim == 0:
+    if case.y_pred.ndim == 0 and case.y_true.size == 1:
         return found(
             "A single number has no axis to average along: Keras raises InvalidArgumentError.",
             "y_pred",
@@ -566,7 +594,7 @@ def one_sample(case):
 @finds("weights-sum-to-zero", "negative-weights", stage="frame")
 def weights_of_nothing(case):
     weight = case.weight
-    if weight is None or not weight.size or weight.dtype.kind not in "biuf":
+    if weight is None or not weight.size or weight.dtype.kind not in "biuf" or np.isnan(weight).all():
         return None
     if not weight.any():
         return found(

@@ -15,10 +15,12 @@ from lossbook.tools.doctor.cases import (
     OVERLAP,
     ROWS_OF_CLASSES,
     SIGNS,
+    call,
 )
 from lossbook.tools.doctor.findings import finds, found
 
 SQUASHED = 1 / (1 + np.exp(-1.0))  # 0.7311, the sigmoid of 1
+SMOOTHED = 0.06  # a label up to here may come of smoothing: to answer it with 0 is no miss
 UNIT_GUARD = "assert 0 <= np.min(y_pred) and np.max(y_pred) <= 1 or getattr(loss, 'from_logits', False)"
 
 # --- the line to paste ----------------------------------------------------------------------
@@ -162,13 +164,22 @@ def squashed_twice(case):
 
 
 def _undo_sigmoid(case, pred):
-    """A sigmoid of probabilities lies between 0.5 and 0.7311."""
+    """A sigmoid of probabilities lies between 0.5 and 0.7311, and fills most of that.
+
+    An honest model lies there, too, where labels are mostly 1: undone, it would miss their share.
+    """
     low, high = case.pred_range
-    if pred.size < 4 or low < 0.5 - 1e-6 or high > SQUASHED + 1e-6 or high - low < 0.02:
+    few = pred.size < 8  # of these, more of the span must be seen
+    if pred.size < 4 or low < 0.5 - 1e-6 or high > SQUASHED + 1e-6:
         return None, None
-    if case.true_range[0] >= 0.5:
-        return None, None  # all labels 1: a good model may well say 0.6
-    return np.clip(np.log(pred / (1 - pred)), 0, 1), "y_pred = np.clip(np.log(y_pred / (1 - y_pred)), 0, 1)"
+    if low > (0.51 if few else 0.57) or high < (0.72 if few else 0.66):
+        return None, None
+    undone = np.clip(np.log(pred / (1 - pred)), 0, 1)
+    share = float(np.mean(case.y_true, dtype=np.float64))
+    chance = pred.size**-0.5  # two standard errors of a share of one half
+    if case.true_range[0] >= 0.5 or abs(undone.mean() - share) > abs(pred.mean() - share) + chance:
+        return None, None
+    return undone, "y_pred = np.clip(np.log(y_pred / (1 - y_pred)), 0, 1)"
 
 
 def _undo_softmax(case, pred):
@@ -180,7 +191,7 @@ def _undo_softmax(case, pred):
         return None, None
     logs = np.log(rows)
     inner = logs - logs.mean(axis=-1, keepdims=True) + 1 / case.classes
-    peaked = inner.max(axis=-1).mean() >= 0.5 and inner.min() <= 0.05
+    peaked = inner.max(axis=-1).mean() >= max(0.5, 0.4 + 0.6 / case.classes) and inner.min() <= 0.05
     if inner.min() < -1e-3 or not peaked:
         return None, None
     logs = np.log(pred)
@@ -305,11 +316,15 @@ def class_numbers_out_of_range(case):
         says = f"Class numbers run from 1 to {classes}; Keras counts them from 0 to {classes - 1}."
         mend, code = "y_true = np.asarray(y_true) - 1", "labels-start-at-1"
         meant = case.number(y_true=shifted)
-        if ignored is not None:
-            mend, guard = (
-                f"y_true = np.where(y_true == {ignored}, y_true, y_true - 1)",
-                "assert np.min(y_true) < 1",
+        if ignored == 0 and case.name == "sparse_categorical_crossentropy":  # 1 must not become 0
+            guard, meant = (
+                "assert np.max(y_true) < np.shape(y_pred)[-1]",
+                case.number(y_true=labels - 1, ignore_class=-1),
             )
+            mend = f"loss, y_true = {keras_loss(case, ignore_class=-1)}, np.asarray(y_true) - 1"
+        elif ignored is not None:
+            mend = f"y_true = np.where(y_true == {ignored}, y_true, y_true - 1)"
+            guard = f"assert np.max(np.where(y_true == {ignored}, 0, y_true)) < np.shape(y_pred)[-1]"
     else:
         says, mend, guard, meant = _stray_classes(case, labels, outside, guard)
         code = "labels-out-of-range"
@@ -616,7 +631,7 @@ def dead_clipped(case):
     elif name in CLASS_NUMBERS:
         dead = _chosen(case, pred) < EPSILON
     else:
-        dead = ((pred < EPSILON) & (case.y_true > EPSILON)).any(axis=case.axis)
+        dead = ((pred < EPSILON) & (case.y_true > SMOOTHED)).any(axis=case.axis)
     if not dead.any():
         return None
     infinite = name == "categorical_generalized_cross_entropy"
@@ -742,8 +757,10 @@ def zero_vector(case):
         axis = case.loss.parameters.get("axis", -1)
         zero = np.abs(array).max(axis=axis) < EPSILON
         if zero.any():
-            keep = f"np.abs({name}).max(axis={axis}) >= 1e-7"
-            rest = (case.y_true[~zero], case.y_pred[~zero]) if axis == -1 and not zero.all() else None
+            keep, last = f"np.abs({name}).max(axis={axis}) >= 1e-7", axis in (-1, array.ndim - 1)
+            if not last:  # whole samples go: what is left of a sample is no array
+                keep = f"({keep}).reshape(len({name}), -1).all(axis=1)"
+            rest = (case.y_true[~zero], case.y_pred[~zero]) if last and not zero.all() else None
             return found(
                 "A vector of zeros has no direction: its cosine counts as 0, and its slope is up to 1e7.",
                 name, zero, given=case.number(),
@@ -969,7 +986,7 @@ def rounded_away(case):
     typical = float(np.mean(np.abs(case.y_true[:100_000].astype(np.float64) - case.y_pred[:100_000])))
     if not 0 < typical < 5 * step:
         return None
-    wide = case.changed(y_true=case.y_true.astype(np.float64), y_pred=case.y_pred.astype(np.float64))
+    wide = case.exact.changed(y_true=case.y_true.astype(np.float64), y_pred=case.y_pred.astype(np.float64))
     given = case.changed(
         y_true=case.y_true.astype(np.float32), y_pred=case.y_pred.astype(np.float32)
     ).number()
@@ -986,11 +1003,11 @@ def rounded_away(case):
 
 @finds("pixels", stage="values")
 def pixels(case):
-    if case.name not in ENTRYWISE or not case.pred_in_unit or case.y_true.size < 16 or not case.true_is_whole:
+    if case.name not in ENTRYWISE or not case.pred_in_unit or not case.true_is_whole or not len(case.y_true):
         return None
     low, high = case.true_range
-    if low < 0 or not 128 <= high <= 255:
-        return None
+    if case.y_true.size // len(case.y_true) < 16 or low < 0 or not 128 <= high <= 255:
+        return None  # a few numbers a sample are counts
     return found(
         f"Targets are whole numbers up to {high:.6g}, predictions lie in [0, 1]: targets are pixels that "
         "were not scaled.",
@@ -1040,14 +1057,13 @@ def _infeasible(case, labels, frames):
     needs = lengths + repeats
     if (needs <= frames).all():
         return None
-    fine = needs <= frames
-    times = -(-int(needs.max()) // frames)
+    fine, times = needs <= frames, -(-int(needs.max()) // frames)
     return found(
         f"A label needs {int(needs.max())} frames (each symbol one, and a blank between equal neighbours); "
         "there are "
         f"{frames}. No path spells it: the loss is infinite or an arbitrary large number.",
         "rows of y_true", ~fine,
-        meant=case.number(y_true=labels[fine], y_pred=case.y_pred[fine]) if fine.any() else None,
+        meant=case.number(y_pred=np.repeat(case.y_pred, times, axis=1)),
         mend=f"y_pred = np.repeat(y_pred, {times}, axis=1)  # in the model: a smaller stride, more frames",
         guard="assert (np.count_nonzero(y_true, 1) + ((y_true[:, 1:] == y_true[:, :-1]) & (y_true[:, 1:] != "
               "0)).sum(1)"
@@ -1079,26 +1095,32 @@ def ctc_padded_frames(case):
 # --- a loss of one's own ----------------------------------------------------------------------------
 
 
+def _own_number(case, y_true, y_pred):
+    """The mean of a loss of one's own; None where it does not take these arrays, as is told elsewhere."""
+    try:
+        with np.errstate(all="ignore"):
+            return float(np.mean(call(case.loss.call, y_true, y_pred)))
+    except Exception:  # whatever a stranger's function raises
+        return None
+
+
 @finds("nan-result", stage="values")
 def nan_result(case):
     if case.loss.form != "custom":
         return None
-    from lossbook.tools.doctor.cases import call
-
-    try:
-        with np.errstate(all="ignore"):
-            value = float(np.mean(call(case.loss.call, case.y_true, case.y_pred)))
-    except Exception:  # it does not take these arrays: that is told elsewhere, or its own error says it
+    value = _own_number(case, case.y_true, case.y_pred)
+    if value is None or np.isfinite(value):
         return None
-    if np.isfinite(value):
-        return None
+    clipped = _own_number(case, case.y_true, np.clip(case.y_pred, 1e-7, 1 - 1e-7))
+    helps = clipped is not None and np.isfinite(clipped)
     return found(
         f"The loss is {value} although labels and predictions are finite: a logarithm or a division by 0, "
         "or a root "
         "of a negative number.",
         "the loss", given=value,
         mend="y_pred = np.clip(y_pred, 1e-7, 1 - 1e-7)  # inside the loss: keras.ops.clip before the "
-             "logarithm",
+             "logarithm" if helps else
+             "loss = keras.losses.MeanSquaredError()  # until its roots and divisions are guarded",
         guard="assert np.isfinite(np.mean(loss(y_true, y_pred)))",
     )  # fmt: skip
 
