@@ -124,6 +124,7 @@ pygments_style = "a11y-high-contrast-light"
 # Where the repository is on the web: buttons to edit, download and launch a page. The one place to set it.
 REPOSITORY = os.environ.get("LOSSBOOK_REPOSITORY", "")  # such as https://github.com/somebody/lossbook
 if REPOSITORY:
+    html_copy_source = True  # what the download button hands out
     html_theme_options |= {
         "repository_url": REPOSITORY,
         "repository_branch": "main",

@@ -260,7 +260,7 @@ def _shapes(n, k, labels, hot, bits, p):
         RNG.uniform(0, k - 1, n),
         peaked(n, k),
     )
-    for loss in ("categorical_crossentropy", "sparse_categorical_crossentropy", "kld", "categorical_hinge"):
+    for loss in ("categorical_crossentropy", "sparse_categorical_crossentropy", "kld"):
         yield Broken("one-column", loss, loss, bits, p)
     yield Broken("one-column", "logits", L.CategoricalCrossentropy(from_logits=True), bits, 3 * normal(n, 1))
     yield Broken("one-column", "cosine", "cosine_similarity", normal(n, 1), normal(n, 1))

@@ -121,7 +121,7 @@ _ROWS = [
         NUMERICS + "#several-classes-softmax", ((STEP, "2^-23: cross-entropy of a certain 1, float32"),)),
     Row("one-column", "error", "the loss is 0 or 1.19e-07 at once; categorical crossentropy with Dense(1)",
         "The loss compares the entries of a row with one another, and a row has one entry.",
-        "Use BinaryCrossentropy (Hinge, mean squared error), or give the layer one unit for each class.",
+        "Use BinaryCrossentropy (for cosine, mean squared error), or give the layer one unit for each class.",
         NUMERICS + "#several-classes-softmax", ((STEP, "2^-23: cross-entropy of a certain 1, float32"),)),
     Row("sigmoid-with-categorical", "warning", "probabilities of the classes do not sum to 1",
         "Sigmoid outputs do not compete; the categorical loss divides them by their sum.",

@@ -52,17 +52,17 @@ def looks_like_probabilities(case):
 
 # --- rows of one entry ----------------------------------------------------------------------
 
-INSTEAD = {"categorical_hinge": "hinge", "cosine_similarity": "mean_squared_error"}
-"""The loss of one answer that stands for a loss of rows; binary cross-entropy for all others."""
+LOSSES_OF_ROWS = (ROWS_OF_CLASSES | {"cosine_similarity"}) - {"categorical_hinge"}
+"""What compares the entries of a row with one another. Categorical hinge of one column is a hinge."""
 
 
 @finds("one-column", stage="values")
 def one_column(case):
-    if case.name not in ROWS_OF_CLASSES | {"cosine_similarity"} or case.y_pred.ndim < 2:
+    if case.name not in LOSSES_OF_ROWS or case.y_pred.ndim < 2:
         return None
     if case.y_pred.shape[case.loss.parameters.get("axis", -1)] != 1 or case.y_true.size != case.y_pred.size:
         return None
-    other = INSTEAD.get(case.name, "binary_crossentropy")
+    other = "mean_squared_error" if case.name == "cosine_similarity" else "binary_crossentropy"
     column = case.y_true.reshape(case.y_pred.shape)
     return found(
         f"{case.name} compares the entries of a row, and each row of y_pred {case.y_pred.shape} has one: "
