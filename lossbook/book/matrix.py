@@ -25,6 +25,7 @@ from lossbook.registry import CATALOGUE
 from lossbook.tools.engines import keras, tf
 from lossbook.tools.engines.attempts import short_error
 from lossbook.tools.engines.loading import versions_of
+from lossbook.tools.render import rounded
 
 NUMBERED = ("sparse_categorical_crossentropy", "circle", "ctc")  # labels are numbers of classes
 STORE = Path(__file__).with_suffix(".json")
@@ -355,16 +356,6 @@ def _alike(new, old):
     return np.allclose(*given, rtol=1e-3, atol=1e-5, equal_nan=True)
 
 
-def _rounded(value):
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    if isinstance(value, float):
-        return float(f"{value:.5g}") if math.isfinite(value) else None
-    return value
-
-
 def departures(cells, kept):
     """Say what combinations give on the backend of this process where it is not what TensorFlow gave.
 
@@ -405,7 +396,7 @@ def departures(cells, kept):
 def record(found):
     """Return a run and its verdicts as they are kept."""
     return {
-        key: _rounded({"verdict": verdict, "why": why, **found[key]})
+        key: rounded({"verdict": verdict, "why": why, **found[key]}, 5)
         for key, (verdict, why) in judge(found).items()
     }
 

@@ -22,7 +22,7 @@ import lossbook
 from lossbook.book.rosetta_rows import BATCHES, KERAS, LACKS, LIBRARIES, ROWS, Row, find
 from lossbook.registry import CATALOGUE
 from lossbook.tools.engines.loading import is_installed, load, versions_of
-from lossbook.tools.render import Html, html_block, html_code, html_table, one_line, text_table
+from lossbook.tools.render import Html, html_block, html_code, html_table, one_line, rounded, text_table
 
 __all__ = [
     "STATES",
@@ -277,21 +277,11 @@ def stored():
     return json.loads(STORE.read_text(encoding="utf-8"))
 
 
-def _rounded(value):
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    if isinstance(value, float):
-        return float(f"{value:.12g}") if math.isfinite(value) else None
-    return value
-
-
 def _main():
     versions, found = {}, {}
     for library, packages in LIBRARIES.items():
         versions[library] = versions_of(packages)
-        found[library] = {row.loss: _rounded(measure(row)) for row in ROWS if row.library == library}
+        found[library] = {row.loss: rounded(measure(row), 12) for row in ROWS if row.library == library}
         print(library, len(found[library]), file=sys.stderr)
     parts = [f'"versions": {json.dumps(versions)}']
     for library, rows in found.items():

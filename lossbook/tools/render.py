@@ -35,6 +35,7 @@ __all__ = [
     "markdown_text",
     "markdown_value",
     "one_line",
+    "rounded",
     "text_table",
     "text_value",
     "tidy",
@@ -200,6 +201,35 @@ class ArraySummary:
 
 
 # ---------------------------------------------------------------------------------------- numbers
+
+
+def rounded(value, digits):
+    """Round every float of nested lists and dictionaries to significant digits, as JSON can keep it.
+
+    Parameters
+    ----------
+    value : dict, list, float or anything
+        What is kept; what is no float stays.
+    digits : int
+        Significant digits.
+
+    Returns
+    -------
+    dict, list, float or anything
+        The same structure. NaN and infinity, which JSON has not, become None.
+
+    Examples
+    --------
+    >>> rounded({"loss": [2 / 3, float("nan")], "error": "none"}, 3)
+    {'loss': [0.667, None], 'error': 'none'}
+    """
+    if isinstance(value, dict):
+        return {key: rounded(one, digits) for key, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one, digits) for one in value]
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    return value
 
 
 def format_number(x, digits=6):
