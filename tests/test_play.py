@@ -267,7 +267,10 @@ def test_a_policy_stands_once_and_names_each_script():
     once = playground.with_policy(page)
     assert playground.with_policy(once) == once and once.count("Content-Security-Policy") == 1
     assert re.findall(r"'sha256-[^']+'", once) == ["'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s='"]
-    assert "unsafe-eval" not in once.replace("wasm-unsafe-eval", "")
+    assert "unsafe-eval" not in once.replace("wasm-unsafe-eval", "") and "unsafe-hashes" not in once
+    pressed = playground.with_policy(page + '<button class="a" onclick="window.print()">')
+    assert "'sha256-MguIPR6qNR8D3B+eAlK+bIRTZe8t3wkOY4B/56Me9FU='" in pressed  # as Firefox names it
+    assert " 'unsafe-hashes'" in pressed
 
 
 # --------------------------------------------------------------------------------- in a browser
