@@ -124,18 +124,26 @@
       const coloured = dark
         ? text.replace(COLOUR, (all, name, colour) => (name ? all : `"${NIGHT[colour.toLowerCase()] || colour}"`))
         : text;
-      const spec = piece ? JSON.parse(coloured) : fitted(JSON.parse(coloured), width);
-      if (!piece) spec.config.background = "transparent";
-      for (const param of spec.params || spec.signals) {
-        if (param.name in now) {
-          param.value = now[param.name];
-          delete param.bind;
+      async function embed(width) {
+        const spec = piece ? JSON.parse(coloured) : fitted(JSON.parse(coloured), width);
+        if (!piece) spec.config.background = "transparent";
+        for (const param of spec.params || spec.signals) {
+          if (param.name in now) {
+            param.value = now[param.name];
+            delete param.bind;
+          }
         }
+        const old = result;
+        canvas.textContent = "";
+        result = await window.vegaEmbed(canvas, spec, { mode: piece ? "vega" : "vega-lite", renderer: "svg", actions: false });
+        if (old) old.finalize();
       }
-      const old = result;
-      canvas.textContent = "";
-      result = await window.vegaEmbed(canvas, spec, { mode: piece ? "vega" : "vega-lite", renderer: "svg", actions: false });
-      if (old) old.finalize();
+      let over = 0, inner = width;
+      do { // an axis with long names takes more than usual: the plot gives way, and letters stay large
+        inner -= Math.ceil(over);
+        await embed(inner);
+        over = canvas.querySelector("svg").viewBox.baseVal.width - place.clientWidth;
+      } while (!piece && over > 0 && inner - over > 100);
       for (const name in piece ? now : {}) {
         result.view.addSignalListener(name, function (_, value) {
           now[name] = value;

@@ -69,6 +69,8 @@ def library() -> bytes:
         and not name.startswith(LEFT_OUT)
     }
     for path in sorted((ROOT / "lossbook").rglob("*.py")):
+        if path.is_relative_to(ROOT / "lossbook" / "book"):  # what the book alone needs
+            continue
         files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     files["play.py"] = (HERE / "play.py").read_bytes()
     out = io.BytesIO()
