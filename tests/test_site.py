@@ -234,6 +234,11 @@ def context_of(browser, scheme: str):
     return browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
 
 
+LEFT = "net::ERR_ABORTED"
+"""What the browser says of a request that it gave up because the page was left or loaded again: a page
+asks for its icon after it is loaded, so that is no fault of the page. A file that is missing fails otherwise."""
+
+
 def visit(browser, address: str, scheme: str = "light"):
     """Open a page; return it with what it asked of other addresses and what it complained of."""
     page = context_of(browser, scheme).new_page()
@@ -241,7 +246,7 @@ def visit(browser, address: str, scheme: str = "light"):
     page.on(
         "request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else asked.append(r.url)
     )
-    page.on("requestfailed", lambda r: asked.append(f"failed: {r.url}"))
+    page.on("requestfailed", lambda r: None if r.failure == LEFT else asked.append(f"failed: {r.url}"))
     page.on("console", lambda m: said.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: said.append(str(e)))
     page.goto(address, wait_until="load")
