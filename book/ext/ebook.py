@@ -35,6 +35,9 @@ class EBook(Epub3Builder):
                 lines.append(line)
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
+    def gen_additional_pages(self) -> None:
+        """Do nothing: an e-book has no page for what is not found."""
+
 
 def mend(app, pagename, templatename, context, doctree) -> None:
     """Make the body of a page well-formed, and leave out what an e-book cannot do."""
@@ -57,14 +60,7 @@ def mend(app, pagename, templatename, context, doctree) -> None:
     context["css_files"] = [one for one in styles if "mystnb." not in str(one.filename)]
 
 
-def leave_out(app) -> None:
-    """An e-book has no page for what is not found."""
-    if app.builder.name == "epub":
-        app.config.html_additional_pages = {}
-
-
 def setup(app) -> dict:
     app.add_builder(EBook, override=True)
-    app.connect("builder-inited", leave_out, priority=900)
     app.connect("html-page-context", mend, priority=910)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -58,6 +58,12 @@ def artifact(name: str) -> bytes:
     return data
 
 
+def sources() -> list[Path]:
+    """Return the modules of lossbook, but for what the book alone needs."""
+    package = ROOT / "lossbook"
+    return [p for p in sorted(package.rglob("*.py")) if not p.is_relative_to(package / "book")]
+
+
 def library() -> bytes:
     """Pack Python's library, NumPy, lossbook and play.py into one archive, without compression."""
     known = zipfile.ZipFile(io.BytesIO(artifact("python-stdlib.zip")))
@@ -68,9 +74,7 @@ def library() -> bytes:
         and ("/" not in name or name.split("/")[0] in FOLDERS)
         and not name.startswith(LEFT_OUT)
     }
-    for path in sorted((ROOT / "lossbook").rglob("*.py")):
-        if path.is_relative_to(ROOT / "lossbook" / "book"):  # what the book alone needs
-            continue
+    for path in sources():
         files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     files["play.py"] = (HERE / "play.py").read_bytes()
     out = io.BytesIO()
@@ -82,7 +86,7 @@ def library() -> bytes:
 
 def inputs() -> str:
     """Return a text that changes when any file that the engine is made from changes."""
-    ours = [*HERE.glob("*.py"), *(ROOT / "lossbook").rglob("*.py")]
+    ours = [*HERE.glob("*.py"), *sources()]
     known = [(p.relative_to(ROOT).as_posix(), hashlib.sha256(p.read_bytes()).hexdigest()) for p in ours]
     lines = [f"{digest}  {name}" for name, digest in sorted([*known, *ARTIFACTS.items()])]
     return f"Made from {PACKAGE} {VERSION} and these files, told by SHA-256:\n" + "\n".join(lines) + "\n"

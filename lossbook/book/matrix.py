@@ -346,9 +346,14 @@ def differences(found, kept):
         new, old = found[key], kept[key]
         if verdict != old["verdict"]:
             said.append(f"{key}: {verdict} ({why}), kept as {old['verdict']} ({old['why']})")
-        elif "error" not in new and not _alike([new["first"], *new["mark"]], [old["first"], *old["mark"]]):
+        elif "error" not in new and not _alike(_losses(new), _losses(old)):
             said.append(f"{key}: {new['first']} {new['mark']}, kept as {old['first']} {old['mark']}")
     return said
+
+
+def _losses(result):
+    """The losses at the three points."""
+    return [result["first"], *result["mark"]]
 
 
 def _alike(new, old):
@@ -372,25 +377,22 @@ def departures(cells, kept):
         For each address that departs a sentence: an error on one side alone, or another loss at one of
         three points.
     """
-    said = {}
     with warnings.catch_warnings(action="ignore"):
-        for cell in cells:
-            new, old = first_losses(cell), kept[cell.key]
-            if "error" in new:
-                if "error" not in old:
-                    said[cell.key] = f"raises {new['error']}"
-                continue
-            numbers = [new["first"], *new["mark"]]
-            if "error" in old:
-                said[cell.key] = f"raises nothing; the first loss is {numbers[0]:.5g}"
-                continue
-            before = [old["first"], *old["mark"]]
-            for one, other in zip(numbers, before, strict=True):
-                if not _alike([one], [other]):
-                    usual = "NaN" if other is None else f"{other:.5g}"
-                    said[cell.key] = f"a loss of {one:.5g} where TensorFlow gives {usual}"
-                    break
-    return said
+        said = {cell.key: _departure(first_losses(cell), kept[cell.key]) for cell in cells}
+    return {key: text for key, text in said.items() if text}
+
+
+def _departure(new, old):
+    """Say how a combination departs; an empty text where it does not."""
+    if "error" in new:
+        return "" if "error" in old else f"raises {new['error']}"
+    if "error" in old:
+        return f"raises nothing; the first loss is {new['first']:.5g}"
+    for one, other in zip(_losses(new), _losses(old), strict=True):
+        if not _alike([one], [other]):
+            usual = "NaN" if other is None else f"{other:.5g}"
+            return f"a loss of {one:.5g} where TensorFlow gives {usual}"
+    return ""
 
 
 def record(found):

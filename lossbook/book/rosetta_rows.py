@@ -198,6 +198,11 @@ def _has(library, loss, code, change="", *traps, **more):
 
 _MEAN = "a value for each entry: .mean()"
 _RIVAL = "np.maximum(np.where(y == 1, -np.inf, p + 1).max(-1) - (y * p).sum(-1), 0).mean()"
+_SECOND_SIGMOID = (
+    "np.mean(np.log1p(np.exp(p)) - y * p)",
+    "Probabilities are taken for logits: a second sigmoid.",
+)
+_NO_LOGARITHMS = "(y * (np.log(y) - p)).sum(-1).mean()", "Probabilities are taken for logarithms."
 _LEAF = "leaves are set to a quantile of the residuals afterwards, so g is not what moves them"
 
 # --- PyTorch
@@ -212,8 +217,7 @@ _has("PyTorch", "huber", "nn.HuberLoss(delta=2.0)(p, y)", "predictions first",
      Trap("nn.SmoothL1Loss(beta=2.0)(p, y)", "keras / 2",
           "SmoothL1Loss is Huber's loss divided by beta; the two agree at 1 alone."))
 _has("PyTorch", "binary_crossentropy", "nn.BCEWithLogitsLoss()(z, y)", "predictions first",
-     Trap("nn.BCEWithLogitsLoss()(p, y)", "np.mean(np.log1p(np.exp(p)) - y * p)",
-          "Probabilities are taken for logits: a second sigmoid."),
+     Trap("nn.BCEWithLogitsLoss()(p, y)", *_SECOND_SIGMOID),
      Trap("nn.BCELoss()(y, p)", "np.mean(np.where(y == 1, 100 * (1 - p), 100 * p))",
           "In Keras's order: labels are taken for predictions, and their logarithms stop at -100."),
      Trap("nn.BCELoss()(torch.zeros(1), torch.ones(1))", "100",
@@ -244,8 +248,7 @@ _has("PyTorch", "kl_divergence", 'nn.KLDivLoss(reduction="batchmean")(p.log(), y
      "predictions first, as logarithms; batchmean",
      Trap("nn.KLDivLoss()(p.log(), y)", "keras / 3",
           "The default divides by the number of entries, here 3 a row."),
-     Trap('nn.KLDivLoss(reduction="batchmean")(p, y)', "(y * (np.log(y) - p)).sum(-1).mean()",
-          "Probabilities are taken for logarithms."),
+     Trap('nn.KLDivLoss(reduction="batchmean")(p, y)', *_NO_LOGARITHMS),
      Trap('nn.KLDivLoss(reduction="batchmean")(y.log(), p)', "lossbook.kl_divergence(p, y).mean()",
           "In Keras's order: the other divergence."))
 _has("PyTorch", "poisson", "nn.PoissonNLLLoss(log_input=False, eps=1e-7)(p, y)",
@@ -279,8 +282,7 @@ _has("Optax", "huber", "optax.huber_loss(p, y, delta=2.0).mean()", _MEAN,
           "abs(p - y[:, 0]) - 0.5).mean()", "Shapes (N, 1) and (N,) broadcast to N × N, without a word."))
 _has("Optax", "log_cosh", "optax.log_cosh(p, y).mean()", _MEAN)
 _has("Optax", "binary_crossentropy", "optax.sigmoid_binary_cross_entropy(z, y).mean()", _MEAN,
-     Trap("optax.sigmoid_binary_cross_entropy(p, y).mean()", "np.mean(np.log1p(np.exp(p)) - y * p)",
-          "Probabilities are taken for logits: a second sigmoid."),
+     Trap("optax.sigmoid_binary_cross_entropy(p, y).mean()", *_SECOND_SIGMOID),
      Trap("optax.sigmoid_binary_cross_entropy(y, z).mean()", "np.mean(np.log1p(np.exp(y)) - y * z)",
           "In Keras's order: labels for logits, logits for labels, and no error."))
 _has("Optax", "categorical_crossentropy", "optax.softmax_cross_entropy(z, y).mean()", "logits first; .mean()",
@@ -295,8 +297,7 @@ _has("Optax", "sparse_categorical_crossentropy",
           "Probabilities are taken for logits: a second softmax."))
 _has("Optax", "kl_divergence", "optax.kl_divergence(jnp.log(p), y).mean()",
      "predictions first, as logarithms; .mean()",
-     Trap("optax.kl_divergence(p, y).mean()", "(y * (np.log(y) - p)).sum(-1).mean()",
-          "Probabilities are taken for logarithms."))
+     Trap("optax.kl_divergence(p, y).mean()", *_NO_LOGARITHMS))
 _has("Optax", "binary_focal_crossentropy", "optax.sigmoid_focal_loss(z, y).mean()", _MEAN,
      Trap("optax.sigmoid_focal_loss(z, y, alpha=0.25).mean()",
           "lossbook.BinaryFocalCrossentropy(apply_class_balancing=True, from_logits=True)(y, z)",

@@ -58,6 +58,7 @@ class ModelCase:
     model: object
     x: object
     y: object
+    answers: object = None
     outputs: list = field(default_factory=list)
     seen: Outlook = None
     class_weight: dict = None
@@ -134,16 +135,19 @@ def _beyond_the_batch(case, output, labels, told):
 
 def _findings(model, x, everything, weight, class_weight, keras, rows, bad):
     y = _cut(everything, rows, keras)
-    case = ModelCase(model, x, y, class_weight=class_weight, weight=weight)
+    answers = _answers(model, x)
+    case = ModelCase(model, x, y, answers, class_weight=class_weight, weight=weight)
     findings = run_checks("model-frame", case)
     if bad:
         findings.append(bad)
     if any(one.code == "outputs-mismatch" for one in findings):
         return findings
-    names, labels, raws = _paired(model, x, y, keras)
-    everywhere = _paired(model, x, everything, keras)[1]
+    names = _names(model, answers) or ["output"]
+    labels, everywhere = (_labels(names, given, keras) for given in (y, everything))
+    raws = _losses(names, model.loss)
+    one_weight = weight if isinstance(weight, np.ndarray) else None
     objects = [None if raw is None else _as_object(raw, keras) for raw in raws]
-    seen = look_at(model, x, labels, objects, weight if isinstance(weight, np.ndarray) else None)
+    seen = look_at(model, x, labels, objects, one_weight)
     outputs = []
     for place, (name, label, raw) in enumerate(zip(names, labels, raws, strict=True)):
         if raw is None:
@@ -163,13 +167,12 @@ def _findings(model, x, everything, weight, class_weight, keras, rows, bad):
         late = _beyond_the_batch(case, output, label, told)
         findings += late
         told |= {one.code for one in late}
-        findings += _of_arrays(case, output, weight if isinstance(weight, np.ndarray) else None, told, label)
+        findings += _of_arrays(case, output, one_weight, told, label)
     findings = findings or run_checks("model-last", case)
     findings = [replace(one, mend=_at_layer(_rebuilt(one.mend, model), model)) for one in findings]
     if weight is not None:  # the weights go with their rows
         both = "x, y, sample_weight = x[keep], y[keep], sample_weight[keep]"
         findings = [replace(one, mend=one.mend.replace("x, y = x[keep], y[keep]", both)) for one in findings]
-    answers = _answers(model, x)
     return [_at_output(one, names, model, y, answers) for one in findings]
 
 
@@ -247,29 +250,27 @@ def _answers(model, x):
         return model(x, training=False)
 
 
-def _names(model, x):
+def _names(model, answers):
     """The names under which compile knows the outputs: the keys of a dictionary, else those of layers."""
-    answers = _answers(model, x)
     if isinstance(answers, dict):
         return sorted(answers)
     named = list(getattr(model, "output_names", None) or [])
-    return (
-        named or [f"output_{place}" for place in range(len(answers))]
-        if isinstance(answers, (list, tuple))
-        else named
-    )
+    if not named and isinstance(answers, (list, tuple)):
+        return [f"output_{place}" for place in range(len(answers))]
+    return named
 
 
-def _paired(model, x, y, keras):
-    """Names, labels and losses, one of each for every output."""
-    names = _names(model, x) or ["output"]
-    labels = keras.tree.flatten([y[n] for n in names] if isinstance(y, dict) and set(names) <= set(y) else y)
-    loss = model.loss
+def _labels(names, y, keras):
+    """The labels of every output."""
+    given = [y[n] for n in names] if isinstance(y, dict) and set(names) <= set(y) else y
+    return [as_array(one) for one in keras.tree.flatten(given)]
+
+
+def _losses(names, loss):
+    """The loss of every output; None where it has none."""
     if isinstance(loss, dict):
-        raws = [loss.get(name) for name in names]
-    else:
-        raws = list(loss) if isinstance(loss, (list, tuple)) else [loss] * len(names)
-    return names, [as_array(one) for one in labels], raws
+        return [loss.get(name) for name in names]
+    return list(loss) if isinstance(loss, (list, tuple)) else [loss] * len(names)
 
 
 def _as_object(raw, keras):
@@ -474,7 +475,7 @@ def _words(text):
 @finds("outputs-mismatch", stage="model-frame")
 def outputs_mismatch(case):
     model, loss = case.model, case.model.loss
-    names = _names(model, case.x)
+    names = _names(model, case.answers)
     if not names:
         return None
     problem = _mismatch("losses", loss, names) or _mismatch("labels", case.y, names)

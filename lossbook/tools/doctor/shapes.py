@@ -9,8 +9,8 @@ from lossbook.tools.doctor.cases import (
     DISTRIBUTIONS,
     OVERLAP,
     ROWS_OF_CLASSES,
-    call,
     is_whole,
+    own_number,
 )
 from lossbook.tools.doctor.findings import finds, found
 
@@ -287,10 +287,9 @@ def _column_against_row(case, true, pred):
     shape = np.broadcast_shapes(case.y_true.shape, case.y_pred.shape) if _can_spread(case) else None
     matrix = None if shape is None else _broadcast_number(case, case.y_true, case.y_pred, shape)
     if name is None or case.loss.form == "custom":
-        try:
-            matrix = float(np.mean(call(case.loss.call, case.y_true, case.y_pred)))
-            meant = float(np.mean(call(case.loss.call, true, pred)))
-        except Exception:  # it refuses one of the two: then nothing is broadcast
+        given = (case.y_true, case.y_pred), (true, pred)
+        matrix, meant = (own_number(case.loss.call, *arrays) for arrays in given)
+        if matrix is None or meant is None:  # it refuses one of the two: then nothing is broadcast
             return None
         wrong = not np.isclose(matrix, meant)
     raises = case.loss.form == "function" and name in {"binary_crossentropy", "binary_focal_crossentropy"}

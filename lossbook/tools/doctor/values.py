@@ -15,7 +15,7 @@ from lossbook.tools.doctor.cases import (
     OVERLAP,
     ROWS_OF_CLASSES,
     SIGNS,
-    call,
+    own_number,
 )
 from lossbook.tools.doctor.findings import finds, found
 
@@ -1095,23 +1095,14 @@ def ctc_padded_frames(case):
 # --- a loss of one's own ----------------------------------------------------------------------------
 
 
-def _own_number(case, y_true, y_pred):
-    """The mean of a loss of one's own; None where it does not take these arrays, as is told elsewhere."""
-    try:
-        with np.errstate(all="ignore"):
-            return float(np.mean(call(case.loss.call, y_true, y_pred)))
-    except Exception:  # whatever a stranger's function raises
-        return None
-
-
 @finds("nan-result", stage="values")
 def nan_result(case):
     if case.loss.form != "custom":
         return None
-    value = _own_number(case, case.y_true, case.y_pred)
+    value = own_number(case.loss.call, case.y_true, case.y_pred)
     if value is None or np.isfinite(value):
         return None
-    clipped = _own_number(case, case.y_true, np.clip(case.y_pred, 1e-7, 1 - 1e-7))
+    clipped = own_number(case.loss.call, case.y_true, np.clip(case.y_pred, 1e-7, 1 - 1e-7))
     helps = clipped is not None and np.isfinite(clipped)
     return found(
         f"The loss is {value} although labels and predictions are finite: a logarithm or a division by 0, "
