@@ -46,7 +46,7 @@ def headwords(text: str) -> dict[str, str]:
 
 
 def pattern(words) -> re.Pattern:
-    """Match any of the words, the longest first, alone or in the plural, and capital where a sentence starts."""
+    """Match any of the words, the longest first, also in the plural and with a capital at the start."""
     either = "|".join(
         f"[{word[0].upper()}{word[0].lower()}]{re.escape(word[1:])}"
         for word in sorted(words, key=len, reverse=True)
@@ -79,7 +79,7 @@ def link_first(doctree: nodes.document, words: dict[str, str], glossary: str) ->
             linked.add(address)
             made.append(address)
             link = nodes.reference(
-                "", found[0], refuri=f"{glossary}#{address}", internal=True, classes=["term"]
+                "", found[0], refuri=f"{glossary}#{address}", classes=["term"]
             )
             parts += [nodes.Text(text[end : found.start()]), link]
             end = found.end()
