@@ -78,9 +78,8 @@ def link_first(doctree: nodes.document, words: dict[str, str], glossary: str) ->
                 continue
             linked.add(address)
             made.append(address)
-            link = nodes.reference(
-                "", found[0], refuri=f"{glossary}#{address}", classes=["term"]
-            )
+            link = nodes.reference("", found[0], refuri=f"{glossary}#{address}", internal=True)
+            link["classes"].append("term")
             parts += [nodes.Text(text[end : found.start()]), link]
             end = found.end()
         if parts:
