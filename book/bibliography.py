@@ -23,6 +23,7 @@ INTRODUCTION = """# Bibliography
 
 The papers and books that define the losses, and those that this book leans on.
 Each has a line on why to read it, and links to the chapters that cite it.
+The table leads from a loss to its papers; below it the entries stand by theme.
 """
 
 
@@ -147,7 +148,7 @@ def in_order() -> list[Path]:
 
 def page() -> str:
     """Return the page, as Markdown."""
-    cited, lines, theme = citing(), [INTRODUCTION], None
+    cited, lines, theme = citing(), [INTRODUCTION, f"## By loss\n\n{by_loss()}\n"], None
     themes = list(dict.fromkeys(entry.theme for entry in entries()))
     for entry in sorted(entries(), key=lambda entry: themes.index(entry.theme)):
         if entry.theme != theme:
@@ -163,6 +164,22 @@ def page() -> str:
         lines.append(f"{entry.fields['annote']}\n")
         if entry.slug in cited:
             lines.append(f"Cited in: {', '.join(map(link_to, cited[entry.slug]))}.\n")
+    return "\n".join(lines)
+
+
+def by_loss() -> str:
+    """Return a table of what to read for each loss: the entries that its chapter cites, its source first."""
+    from lossbook import CATALOGUE
+
+    known, cited = {entry.key: entry for entry in entries()}, citing()
+    lines = ["| Loss | Source | Its chapter also cites |", "| --- | --- | --- |"]
+    for spec in CATALOGUE.values():
+        chapter = NOTEBOOKS / "losses" / f"{spec.name}.md"
+        also = [e for e in entries() if chapter in cited.get(e.slug, []) and e.key != spec.source]
+        first, others = (
+            ", ".join(f"[{e.heading}](#{e.slug})" for e in some) for some in ([known[spec.source]], also)
+        )
+        lines.append(f"| {link_to(chapter)} | {first} | {others or '–'} |")
     return "\n".join(lines)
 
 

@@ -33,6 +33,7 @@ extensions = [
     "names",
     "seeking",
     "playground",
+    "terms",
     "verdicts",
     "worries",
 ]

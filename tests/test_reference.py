@@ -77,6 +77,19 @@ def test_the_page_of_the_bibliography_is_current():
     assert bibliography.PAGE.read_text("utf-8") == bibliography.page(), "run make sync"
 
 
+def test_the_bibliography_leads_from_each_loss_to_its_papers():
+    rows = [line.split(" | ") for line in bibliography.by_loss().splitlines()[2:]]
+    assert len(rows) == len(CATALOGUE)
+    for spec, row in zip(CATALOGUE.values(), rows, strict=True):
+        text = (ROOT / "notebooks" / "losses" / f"{spec.name}.md").read_text("utf-8")
+        assert f"losses/{spec.name}.ipynb" in row[0]
+        first = re.findall(r"\(#([\w-]+)\)", row[1])
+        assert first == [entry.slug for entry in bibliography.entries() if entry.key == spec.source]
+        assert {*first, *re.findall(r"\(#([\w-]+)\)", row[2])} == set(bibliography.CITATION.findall(text)), (
+            spec.name
+        )
+
+
 def test_every_entry_is_cited_and_says_why_to_read_it():
     text = bibliography.page()
     found = re.findall(r"^### .+?(?=^### |^## |\Z)", text, re.MULTILINE | re.DOTALL)

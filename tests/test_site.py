@@ -587,6 +587,26 @@ def test_a_chart_is_drawn_when_near_says_its_numbers_follows_the_theme_and_is_re
 
 @needs_site
 @needs_browser
+@pytest.mark.parametrize("act", ["scroll", "slider"])
+def test_a_phone_draws_a_chart_when_its_reader_does_something(browser, act):
+    """Until then the still picture stands there, and what draws is not loaded."""
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    context = browser.new_context(color_scheme="light", **phone)
+    page, asked = context.new_page(), []
+    page.on("request", lambda r: asked.append(r.url))
+    page.goto((SITE / "index.html").as_uri())
+    page.wait_for_timeout(1000)
+    assert page.locator(".moving-chart-canvas img").count() and not any("vega.js" in url for url in asked)
+    if act == "scroll":
+        page.evaluate("window.scrollTo(0, 50)")
+    else:
+        page.locator(".moving-chart-control input").first.press("ArrowRight")
+    page.wait_for_selector(".moving-chart[data-drawn]", timeout=30_000)
+    context.close()
+
+
+@needs_site
+@needs_browser
 def test_the_matrix_is_filtered(browser):
     address = (SITE / "practice" / "matrix.html").as_uri()
     page, asked, said = visit(browser, address)

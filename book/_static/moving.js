@@ -168,11 +168,20 @@
   }
 
   const rest = window.requestIdleCallback || ((job) => setTimeout(job, 200));
+  /* Drawing takes a phone a second of its processor: there the still picture stands until the reader does
+     something. It is a light one, so that a dark page is drawn at once. */
+  const waits = matchMedia("(hover: none)").matches && document.documentElement.dataset.theme !== "dark";
+  const touched = new Promise(function (done) {
+    if (!waits) return done();
+    for (const kind of ["scroll", "pointerdown", "keydown", "focusin", "input"]) {
+      window.addEventListener(kind, done, { capture: true, once: true, passive: true });
+    }
+  });
   const near = new IntersectionObserver(function (seen) {
     for (const { isIntersecting, target } of seen) {
       if (!isIntersecting) continue;
       near.unobserve(target);
-      rest(drawing.get(target));
+      touched.then(() => rest(drawing.get(target)));
     }
   }, { rootMargin: "400px" });
   const drawing = new Map();
