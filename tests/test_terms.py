@@ -12,7 +12,12 @@ sys.path.insert(0, str(ROOT / "book" / "ext"))
 import terms  # noqa: E402
 
 GLOSSARY = (ROOT / "notebooks" / "reference" / "glossary.md").read_text(encoding="utf-8")
-WORDS = {"entropy": "entropy", "cross-entropy": "cross-entropy", "KL divergence": "kl-divergence"}
+WORDS = {
+    "mean entropy": "",
+    "entropy": "entropy",
+    "cross-entropy": "cross-entropy",
+    "KL divergence": "kl-divergence",
+}
 
 
 def linked(*children):
@@ -34,6 +39,7 @@ def linked(*children):
             [("Cross-entropy", "g.html#cross-entropy"), ("entropy", "g.html#entropy")],
         ),
         ("Two cross-entropies, a cross-entropy-like sum.", []),
+        ("Mean entropy is a name, entropy a word.", [("entropy", "g.html#entropy")]),
         ("Both KL divergences.", [("KL divergences", "g.html#kl-divergence")]),
     ],
 )
@@ -54,6 +60,6 @@ def test_a_word_that_the_author_linked_has_no_second_link():
 def test_words_of_the_glossary_are_linked_but_for_common_ones():
     words = terms.headwords(GLOSSARY)
     assert {"softmax", "logit", "KL divergence"} <= words.keys()
-    assert not words.keys() & terms.COMMON
+    assert not words.keys() & set(terms.COMMON)
     headings = {line[4:] for line in GLOSSARY.splitlines() if line.startswith("### ")}
     assert set(words.values()) <= {heading.lower().replace(" ", "-") for heading in headings}

@@ -10,25 +10,12 @@ import re
 
 from docutils import nodes
 
+from lossbook import CATALOGUE
+
 GLOSSARY = "reference/glossary"
 CHAPTERS = ("foundations/", "losses/", "practice/", "articles/")
-COMMON = {
-    *(
-        "alignment",
-        "blank",
-        "cost",
-        "element",
-        "engine",
-        "focal",
-        "label",
-        "ledger",
-        "loss",
-        "margin",
-        "miss",
-    ),
-    *("objective", "overlap", "precision", "probability", "rate", "robust", "sample", "score", "slope"),
-    *("target", "trace", "verdict"),
-}
+COMMON = """alignment blank cost element engine focal label ledger loss margin miss objective overlap
+precision probability rate robust sample score slope target trace verdict""".split()
 """Words that stand on every other line, or that mean something else in everyday speech."""
 
 CLOSED = (nodes.title, nodes.reference, nodes.literal, nodes.math, nodes.table, nodes.raw, nodes.rubric)
@@ -66,7 +53,10 @@ def is_open(text: nodes.Text) -> bool:
 
 
 def link_first(doctree: nodes.document, words: dict[str, str], glossary: str) -> list[str]:
-    """Link the first use of each word on a page to the glossary; return the addresses that were linked."""
+    """Link the first use of each word on a page to the glossary; return the addresses that were linked.
+
+    A word without an address is left alone, and so are the shorter ones within it.
+    """
     linked = {r["refuri"].partition("#")[2] for r in doctree.findall(nodes.reference) if "refuri" in r}
     matched, made = pattern(words), []
     for text in [text for text in doctree.findall(nodes.Text) if is_open(text)]:
@@ -74,7 +64,7 @@ def link_first(doctree: nodes.document, words: dict[str, str], glossary: str) ->
         for found in matched.finditer(text):
             word = found[1] if found[1] in words else found[1][0].swapcase() + found[1][1:]
             address = words[word]
-            if address in linked:
+            if not address or address in linked:
                 continue
             linked.add(address)
             made.append(address)
@@ -90,7 +80,8 @@ def link_first(doctree: nodes.document, words: dict[str, str], glossary: str) ->
 def link_terms(app, doctree, docname: str) -> None:
     """Do so for a chapter."""
     if docname.startswith(CHAPTERS):
-        words = headwords((app.srcdir / f"{GLOSSARY}.md").read_text(encoding="utf-8"))
+        words = {name.replace("_", " ").replace("crosse", "cross-e"): "" for name in CATALOGUE}
+        words |= headwords((app.srcdir / f"{GLOSSARY}.md").read_text(encoding="utf-8"))
         link_first(doctree, words, app.builder.get_relative_uri(docname, GLOSSARY))
 
 
