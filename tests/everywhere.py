@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT_NUMBERS = """agreement api bad_input bench chapters everywhere frame import lab plots prose
-reference site twins""".split()  # tests of texts, files and pages: no processor changes them
+reference site terms twins""".split()  # tests of texts, files and pages: no processor changes them
 PROBE = """
 import glob, json
 import numpy
