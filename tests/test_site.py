@@ -199,6 +199,15 @@ def test_every_image_has_words():
 
 
 @needs_site
+def test_what_is_folded_is_called_by_the_words_that_stand_on_it():
+    folded = {
+        path: re.findall(r"<summary[^>]*>\s*<p[^>]*>", path.read_text(encoding="utf-8")) for path in PAGES
+    }
+    assert sum(map(len, folded.values())) > 100
+    assert not [path.name for path, found in folded.items() if any("aria-label" in one for one in found)]
+
+
+@needs_site
 def test_every_notebook_has_a_page_and_search_knows_it():
     index = (SITE / "searchindex.js").read_text(encoding="utf-8")
     for source in (ROOT / "notebooks").rglob("*.md"):

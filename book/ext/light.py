@@ -20,11 +20,11 @@ PARAMETERS = re.compile(r"<dl>\s*((?:<dd>.*?</dd>\s*)+)</dl>(?=\s*<span class=\"
 def mend(app, pagename, templatename, context, doctree) -> None:
     """Mend what a reader by ear stumbles over.
 
-    The lines of a signature are no list of definitions, and the arrows of the sidebar have a name.
+    The lines of a signature are no list of definitions, the arrows of the sidebar have a name, and what is
+    folded is called by the words that stand on it.
     """
-    context["body"] = PARAMETERS.sub(
-        lambda found: re.sub(r"<(/?)dd>", _line, found[1]), context.get("body", "")
-    )
+    body = PARAMETERS.sub(lambda found: re.sub(r"<(/?)dd>", _line, found[1]), context.get("body", ""))
+    context["body"] = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
     toctree = context.get("generate_toctree_html")
     if toctree:
         named = '<summary aria-label="Its pages">'
