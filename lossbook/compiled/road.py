@@ -143,7 +143,12 @@ def kernels_of(name, names, *settings):
 
 def kernels_for(loss):
     names = loss._parameter_names
-    return kernels_of(loss.spec.name, names, *[getattr(loss, name) for name in names])
+    settings = [getattr(loss, name) for name in names]
+    try:
+        return kernels_of(loss.spec.name, names, *settings)
+    except TypeError:  # a list among the settings
+        settings = [tuple(one) if isinstance(one, list) else one for one in settings]
+        return kernels_of(loss.spec.name, names, *settings)
 
 
 def called(kernel, labels, table, *others):
@@ -207,7 +212,7 @@ def evaluate(loss, y_true, y_pred, sample_weight, mask, with_gradient, out):
                 return found
         with np.errstate(all="ignore"):
             return (in_pairs if kernels.pairwise else by_all_means)(kernels, *given)
-    except (TypeError, ValueError):  # the plain call says so; or a list is among the settings
+    except (TypeError, ValueError):  # the plain call says so
         return None
 
 
