@@ -35,7 +35,6 @@ Kernel = namedtuple("Kernel", "call numbers found cost")
 ONE = {np.dtype(kind): np.ones(1, kind) for kind in ("f4", "f8")}
 ROW = {kind: np.empty(0, kind) for kind in ONE}  # where nothing is to write
 TABLE = {kind: np.empty((0, 0), kind) for kind in ONE}
-_INT64 = np.dtype(np.int64)
 
 
 class Kernels:
@@ -101,9 +100,7 @@ class Kernels:
             ONE[dtype] if upstream is None else upstream, int(upstream is not None), keep, scale, count, top,
         )  # fmt: skip
         for _ in range(MOST):
-            kernel = self.ready.get((dtype, tiled, with_slope, answers), ...)
-            if kernel is ...:
-                kernel = self.kernel(dtype, tiled, with_slope, answers)
+            kernel = self.kernel(dtype, tiled, with_slope, answers)
             if kernel is None:
                 return None
             small = rows * width * kernel.cost < 2 * PART
@@ -153,10 +150,8 @@ def kernels_for(loss):
 
 def called(kernel, labels, table, *others):
     """Call a kernel on arrays of its types, laid out in rows."""
-    kind = _INT64 if labels.ndim == 1 else table.dtype
-    if labels.dtype is not kind or not labels.flags.c_contiguous:
-        labels = np.ascontiguousarray(labels, kind)
-    table = table if table.flags.c_contiguous else np.ascontiguousarray(table)
+    kind = np.int64 if labels.ndim == 1 else table.dtype
+    table, labels = np.ascontiguousarray(table), np.ascontiguousarray(labels, kind)
     return kernel.call(labels, table, *others, *kernel.numbers)
 
 
@@ -248,8 +243,15 @@ def at_once(kernels, loss, y_true, y_pred, with_gradient, out):
         out = None if out is None else blocks._writable(out, y_true, y_pred)
         slopes = np.empty(y_pred.shape, dtype) if out is None else out
         written = slopes.reshape(form)
-    labels = y_true.reshape(-1) if kernels.numbered else y_true.reshape(form)
-    total = kernels.run(labels, y_pred.reshape(form), count, 1.0 / divisor, written)
+    labels, table = y_true.reshape(-1 if kernels.numbered else form), y_pred.reshape(form)
+    tiled, scale, total = 1 < form[0] and form[1] < NARROW, 1.0 / divisor, math.nan
+    kernel = kernels.ready.get((dtype, tiled, with_gradient, kernels.answers[with_gradient]))
+    if kernel is not None and y_pred.size * kernel.cost < 2 * PART:  # as in run, without its questions
+        others = ROW[dtype], TABLE[dtype] if written is None else written, ONE[dtype], 0, False
+        total, *found = kernel.call(labels, table, *others, scale, count, 0, *kernel.numbers)
+        total = total if found == kernel.found else math.nan
+    if not abs(total) < LARGE:
+        total = kernels.run(labels, table, count, scale, written)
     return None if total is None else (dtype.type(total / divisor), slopes)
 
 
