@@ -284,6 +284,18 @@ def test_a_setting_that_is_changed_counts():
 
 
 @needs_numba
+def test_a_list_among_the_settings_is_a_choice_in_the_loop():
+    y_true, y_pred = example("categorical_focal_crossentropy", {}, "float32", 3, (37, 3))
+    loss = lossbook.CategoricalFocalCrossentropy(alpha=[0.2, 0.3, 0.5])
+    assert assert_compiled_is_plain(loss, y_true, y_pred).by_loops == 1
+    loss.alpha[1] = 0.9
+    assert assert_compiled_is_plain(loss, y_true, y_pred).by_loops == 1
+    for wrong in ([0.2, 0.3], [0.1] * 4):  # refused, with the same words
+        other = lossbook.CategoricalFocalCrossentropy(alpha=wrong)
+        assert assert_compiled_is_plain(other, y_true, y_pred).by_lines == 1
+
+
+@needs_numba
 def test_a_loss_of_ones_own_goes_by_its_lines():
     class Double(lossbook.Huber):
         def call(self, y_true, y_pred):
