@@ -264,13 +264,17 @@ class Loss:
         slope_type = self.dtype or (float_type(y_pred) if with_gradient else None)
         y_true, y_pred = self.cast(y_true, y_pred)
         given = y_true, y_pred, sample_weight, mask
-        with np.errstate(all="ignore"):
-            found = blocks.at_once(self, *given, with_gradient, out) if self._is_plain and not data else None
-            value, slope = found or self._step_by_step(*given, data, with_gradient)
-            value = value if self.dtype is None else value.astype(self.dtype, copy=False)
-            slope = slope if slope is None else slope.astype(slope_type, copy=False)
+        value, slope = self._by_plain_lines(given, data, with_gradient, out, slope_type)
         self._check_defined(value, y_true, y_pred, sample_weight)
         return value, slope
+
+    @np.errstate(all="ignore")  # faster as a decorator than as a context
+    def _by_plain_lines(self, given, data, with_gradient, out, slope_type):
+        """Return value and slope, in the types they are to have; what is not defined is NaN or infinite."""
+        found = blocks.at_once(self, *given, with_gradient, out) if self._is_plain and not data else None
+        value, slope = found or self._step_by_step(*given, data, with_gradient)
+        value = value if self.dtype is None else value.astype(self.dtype, copy=False)
+        return value, slope if slope is None else slope.astype(slope_type, copy=False)
 
     def _step_by_step(self, y_true, y_pred, sample_weight, mask, data, with_gradient):
         """Go the whole road: the rows that count, their values, their weights, one number, the slope."""

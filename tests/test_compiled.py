@@ -150,7 +150,7 @@ def test_every_setting(name, settings):
     y_true, y_pred = example(name, settings, dtype, 3, shapes_of(name, settings)[0], False)
     loss = CATALOGUE[name].cls(**settings)
     counted = assert_compiled_is_plain(loss, y_true, y_pred, unit=unit_of(name, settings))
-    if name not in BY_PLAIN_LINES and not isinstance(settings.get("alpha"), list):
+    if name not in BY_PLAIN_LINES:
         assert counted.by_lines == 0
 
 
@@ -281,6 +281,18 @@ def test_a_setting_that_is_changed_counts():
         before = loss(y_true, y_pred)
         loss.delta = 0.1
         assert loss(y_true, y_pred) < before
+
+
+@needs_numba
+def test_a_list_among_the_settings_is_a_choice_in_the_loop():
+    y_true, y_pred = example("categorical_focal_crossentropy", {}, "float32", 3, (37, 3))
+    loss = lossbook.CategoricalFocalCrossentropy(alpha=[0.2, 0.3, 0.5])
+    assert assert_compiled_is_plain(loss, y_true, y_pred).by_loops == 1
+    loss.alpha[1] = 0.9
+    assert assert_compiled_is_plain(loss, y_true, y_pred).by_loops == 1
+    for wrong in ([0.2, 0.3], [0.1] * 4):  # refused, with the same words
+        other = lossbook.CategoricalFocalCrossentropy(alpha=wrong)
+        assert assert_compiled_is_plain(other, y_true, y_pred).by_lines == 1
 
 
 @needs_numba

@@ -46,6 +46,11 @@ FLOAT64 = SimpleNamespace(
 # --- what LLVM has under a name of its own ---------------------------------------------------------------
 
 
+def _alike(context, builder, args, given, kind):
+    """Return numbers of different types in one."""
+    return [context.cast(builder, arg, one, kind) for arg, one in zip(args, given, strict=True)]
+
+
 @intrinsic
 def where(context, chosen, yes, no):
     """Choose without a branch."""
@@ -53,10 +58,7 @@ def where(context, chosen, yes, no):
 
     def write(context, builder, signature, args):
         flag = context.cast(builder, args[0], signature.args[0], types.boolean)
-        both = [
-            context.cast(builder, arg, given, kind) for arg, given in zip(args, signature.args, strict=True)
-        ][1:]
-        return builder.select(flag, *both)
+        return builder.select(flag, *_alike(context, builder, args[1:], signature.args[1:], kind))
 
     return kind(chosen, yes, no), write
 
@@ -68,10 +70,7 @@ def _extremum(name):
         kind = context.unify_types(a, b)
 
         def write(context, builder, signature, args):
-            both = [
-                context.cast(builder, arg, given, kind)
-                for arg, given in zip(args, signature.args, strict=True)
-            ]
+            both = _alike(context, builder, args, signature.args, kind)
             real = context.get_value_type(kind)
             function = builder.module.declare_intrinsic(name, [real], ir.FunctionType(real, [real, real]))
             return builder.call(function, both, fastmath=("nsz",))
@@ -127,14 +126,7 @@ def _simple(kind):
     def sign(x):
         return where(x > zero, one, where(x < zero, -one, where(isnan(x), x, zero)))
 
-    @njit(**INLINE)
-    def isinf(x):
-        return abs(x) == endless
-
-    @njit(**INLINE)
-    def isfinite(x):
-        return abs(x) < endless
-
+    isinf, isfinite = njit(lambda x: abs(x) == endless, **INLINE), njit(lambda x: abs(x) < endless, **INLINE)
     return {"sign": sign, "isinf": isinf, "isfinite": isfinite, "sqrt": np.sqrt}
 
 
@@ -149,9 +141,7 @@ def _exponentials(kind):
 
     @njit(**FUSED)
     def parts(x):
-        held = where(
-            x > least, where(x < most, x, most), zero
-        )  # what would be 0 is not computed: that is slow
+        held = where(x > least, where(x < most, x, most), zero)  # what would be 0 would be slow
         rounded = held * turns + round_off
         n = whole(real(rounded).view(whole) - bits_of_round_off)
         r = (held - (rounded - round_off) * high) - (rounded - round_off) * low

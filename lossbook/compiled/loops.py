@@ -35,6 +35,11 @@ def indented(lines, by=1):
     return ["    " * by + line for line in lines]
 
 
+def across(lines, lanes="lanes"):
+    """Return a loop over the entries of a tile, and in it one over its rows."""
+    return ["for j in range(width):", f"    for l in range({lanes}):", *indented(lines, 2)]
+
+
 def reached(roots, through_picks=True):
     """Return all steps that these depend on, and themselves, in order."""
     seen, todo = {}, list(roots)
@@ -70,9 +75,8 @@ class Writer:
         for step in self.steps:
             wanted = self.named.get(step.number, f"step{step.number}")
             names = itertools.chain([wanted], (f"{wanted}_{again}" for again in itertools.count(2)))
-            self.names[step.number] = next(
-                name for name in names if name not in TAKEN and name not in self.names.values()
-            )
+            taken = {*TAKEN, *self.names.values()}
+            self.names[step.number] = next(name for name in names if name not in taken)
 
     def text(self):
         """Return the kernel's text."""
@@ -122,9 +126,7 @@ class Writer:
 
     def expression(self, step, body):
         """Return the text of a step, whatever its name."""
-        if (
-            step.op == "pick"
-        ):  # one entry of a row, at a place that is held inside it: a guard looks at it too
+        if step.op == "pick":  # an entry at a place that is held inside the row: a guard looks at it too
             inner = Body(f"{self.names[step.number]}_place")
             text = self.read(step.args[0], inner)
             body += [f"{inner.place} = min(max({self.read(step.args[1], body)}, 0), width - 1)", *inner]
@@ -155,9 +157,8 @@ class Writer:
 
     def loops(self, stage):
         """Return the bodies of a stage's loops: one for each expensive step but the last, then all else."""
-        later = {
-            one.number for n in range(stage + 1, self.last_stage + 1) for one in reached(self.ends(n), False)
-        }
+        to_come = [end for n in range(stage + 1, self.last_stage + 1) for end in self.ends(n)]
+        later = {one.number for one in reached(to_come, False)}
         live = reached(self.ends(stage), through_picks=False)
         dear = [one for one in live if one.is_dear and one.stage == stage and one.number not in self.kept]
         bodies, body = [], Body()
@@ -261,11 +262,8 @@ class Tiles(Writer):
     def laid_out(self, parts):
         """Return the loops around the steps of each stage."""
         tables = {"y_pred": "predictions"} | ({} if self.trace.numbered else {"y_true": "labels"})
-        columns = {
-            self.names[one.number]: one.kind
-            for one in self.steps
-            if one.span == ROW and one.op not in self.inputs
-        }
+        by_row = [one for one in self.steps if one.span == ROW and one.op not in self.inputs]
+        columns = {self.names[one.number]: one.kind for one in by_row}
         inner = [f"n = min({TILE}, rows - start)", "for l in range(lanes):", "    r = start + min(l, n - 1)"]
         wide = [*tables, *(f"{self.names[step]}_kept" for step in self.kept)]
         if self.slope is not None:
@@ -278,32 +276,22 @@ class Tiles(Writer):
         made = [f"{name} = np.empty((width, {TILE}), kind)" for name in wide]
         made += [f"{name} = np.empty({TILE}, {kinds[kind]})" for name, kind in columns.items()]
         for name, array in tables.items():
-            inner += [
-                f"rows_of_{name} = {array}[start:start + n]",
-                "for j in range(width):",
-                "    for l in range(n):",
-            ]
-            inner += [f"        {name}[j, l] = rows_of_{name}[l, j]", "    for l in range(n, lanes):"]
-            inner += [f"        {name}[j, l] = rows_of_{name}[n - 1, j]"]
+            inner += [f"rows_of_{name} = {array}[start:start + n]"]
+            inner += across([f"{name}[j, l] = rows_of_{name}[l, j]"], "n")
+            inner += ["    for l in range(n, lanes):", f"        {name}[j, l] = rows_of_{name}[n - 1, j]"]
         for stage, (before, loops) in enumerate(parts):
-            runs = [
-                [line for lines, _ in run for line in lines]
-                for _, run in itertools.groupby(before, lambda one: one[1])
-            ]
+            runs = [[*run] for _, run in itertools.groupby(before, lambda one: one[1])]
+            runs = [[line for lines, _ in run for line in lines] for run in runs]
             for lines in filter(None, [*runs, self.starts(stage, "{}[l]")]):
                 inner += ["for l in range(lanes):", *indented(lines)]
             for body in loops:
-                inner += ["for j in range(width):", "    for l in range(lanes):", *indented(body, 2)]
+                inner += across(body)
         body = Body()
         value = self.read(self.trace.value, body)
         inner += ["for l in range(n):", *indented([*body, f"total = add(total, np.float64({value}))"])]
         inner += ["if keep:", "    for l in range(n):", *indented([*body, f"values[start + l] = {value}"], 2)]
         if self.slope is not None:
-            inner += [
-                "rows_of_slopes = slopes[start:start + n]",
-                "for j in range(width):",
-                "    for l in range(n):",
-            ]
-            inner += ["        rows_of_slopes[l, j] = slope[j, l]"]
+            inner += ["rows_of_slopes = slopes[start:start + n]"]
+            inner += across(["rows_of_slopes[l, j] = slope[j, l]"], "n")
         lanes = f"lanes = min({TILE}, (rows + 15) // 16 * 16)"  # a small batch is not blown up
         return [lanes, *made, f"for start in range(0, rows, {TILE}):", *indented(inner)]

@@ -33,9 +33,8 @@ MOST = 6
 Kernel = namedtuple("Kernel", "call numbers found cost")
 """Machine code, the settings it takes, how its guards must come out, and what an entry costs."""
 ONE = {np.dtype(kind): np.ones(1, kind) for kind in ("f4", "f8")}
-ROW, TABLE = (
-    {kind: np.empty((0,) * ndim, kind) for kind in ONE} for ndim in (1, 2)
-)  # where nothing is to write
+ROW = {kind: np.empty(0, kind) for kind in ONE}  # where nothing is to write
+TABLE = {kind: np.empty((0, 0), kind) for kind in ONE}
 
 
 class Kernels:
@@ -93,21 +92,19 @@ class Kernels:
         top : int
             Which sample of the batch the first row is, where each is compared with all.
         """
-        dtype, with_slope = table.dtype, slopes is not None
+        dtype, with_slope, keep = table.dtype, slopes is not None, values is not None
         rows, width = table.shape
-        tiled = rows > 1 and width < NARROW
-        slopes = slopes if with_slope else TABLE[dtype]
-        keep, every = values is not None, int(upstream is not None)
-        given = labels, table, values if keep else ROW[dtype], slopes, upstream if every else ONE[dtype]
-        answers = self.answers[with_slope]
+        tiled, answers = 1 < rows and width < NARROW, self.answers[with_slope]
+        given = (
+            labels, table, values if keep else ROW[dtype], slopes if with_slope else TABLE[dtype],
+            ONE[dtype] if upstream is None else upstream, int(upstream is not None), keep, scale, count, top,
+        )  # fmt: skip
         for _ in range(MOST):
             kernel = self.kernel(dtype, tiled, with_slope, answers)
             if kernel is None:
                 return None
-            if rows * width * kernel.cost < 2 * PART:
-                total, *found = called(kernel, *given, every, keep, scale, count, top)
-            else:
-                total, *found = self._in_parts(kernel, given, every, keep, scale, count, top)
+            small = rows * width * kernel.cost < 2 * PART
+            total, *found = called(kernel, *given) if small else self._in_parts(kernel, *given)
             if found == kernel.found:
                 self.answers[with_slope] = answers
                 return total if abs(total) < LARGE else None
@@ -115,9 +112,8 @@ class Kernels:
             answers = (*kernel.found[:wrong], found[wrong])
         return None
 
-    def _in_parts(self, kernel, given, every, keep, scale, count, top):
+    def _in_parts(self, kernel, labels, table, values, slopes, upstream, every, keep, scale, count, top):
         """Call a kernel on the parts of a table, and put together what they give."""
-        labels, table, values, slopes, upstream = given
         flat = self.is_flat and len(table) == 1  # one row of entries that have nothing to do with each other
         length, unit, entry = (table.shape[1], STRIP, 1) if flat else (len(table), TILE, table.shape[1])
         step = max(1, PART // (entry * kernel.cost) // unit) * unit
@@ -144,7 +140,12 @@ def kernels_of(name, names, *settings):
 
 def kernels_for(loss):
     names = loss._parameter_names
-    return kernels_of(loss.spec.name, names, *[getattr(loss, name) for name in names])
+    settings = [getattr(loss, name) for name in names]
+    try:
+        return kernels_of(loss.spec.name, names, *settings)
+    except TypeError:  # a list among the settings
+        settings = [tuple(one) if isinstance(one, list) else one for one in settings]
+        return kernels_of(loss.spec.name, names, *settings)
 
 
 def called(kernel, labels, table, *others):
@@ -199,65 +200,55 @@ def evaluate(loss, y_true, y_pred, sample_weight, mask, with_gradient, out):
         kernels, given = kernels_for(loss), (loss, y_true, y_pred, sample_weight, mask, with_gradient)
         if not kernels.is_traced:
             return None
-        if (
-            sample_weight is None
-            and mask is None
-            and loss.dtype is None
-            and loss.reduction not in ("none", None)
-        ):
+        is_plain = sample_weight is None and mask is None and loss.dtype is None
+        if is_plain and loss.reduction not in ("none", None):
             found = at_once(kernels, loss, y_true, y_pred, with_gradient, out)
             if found is not None:
                 return found
         with np.errstate(all="ignore"):
             return (in_pairs if kernels.pairwise else by_all_means)(kernels, *given)
-    except (TypeError, ValueError):  # the plain call says so; or a list is among the settings
+    except (TypeError, ValueError):  # the plain call says so
         return None
+
+
+@functools.lru_cache(maxsize=4096)
+def plan_of(kernels, shape, dtype, labels, label_type):
+    """Return the form of a table, and its entries a row and rows; None where arrays do not lie as one."""
+    axis, is_flat = kernels.axis, kernels.is_flat
+    wanted = (shape[:-1], np.int64) if kernels.numbered else (shape, dtype)
+    if kernels.pairwise or dtype not in ONE or 0 in shape or (labels, label_type) != wanted:
+        return None
+    if not kernels.is_one_axis or axis is not None and not -len(shape) <= axis < len(shape):
+        return None
+    if axis not in (None, -1, len(shape) - 1) and not is_flat:
+        return None
+    size = math.prod(shape)
+    count = size if axis is None else shape[axis]
+    return (1, size) if is_flat else (size // count, count), count, float(size // count)
 
 
 def at_once(kernels, loss, y_true, y_pred, with_gradient, out):
     """Evaluate arrays that lie as the loops want them: small batches have no time to lose."""
-    if (
-        type(y_pred) is not np.ndarray
-        or type(y_true) is not np.ndarray
-        or not y_pred.size
-        or kernels.pairwise
-    ):
+    if not (type(y_pred) is type(y_true) is np.ndarray):
         return None
-    shape, dtype, axis = y_pred.shape, y_pred.dtype, kernels.axis
-    if dtype not in ONE or not (y_pred.flags.c_contiguous and y_true.flags.c_contiguous):
+    dtype = y_pred.dtype
+    plan = plan_of(kernels, y_pred.shape, dtype, y_true.shape, y_true.dtype)
+    if plan is None or not (y_pred.flags.c_contiguous and y_true.flags.c_contiguous):
         return None
-    if kernels.numbered:
-        mask = loss.spec.mask  # of one that needs no values, there is none
-        if y_true.dtype != np.int64 or y_true.shape != shape[:-1]:
-            return None
-        if mask is not None and mask(y_true, y_true, y_pred, **loss.parameters) is not None:
-            return None
-    elif y_true.dtype is not dtype or y_true.shape != shape:
+    if kernels.numbered and loss.narrowed(None, y_true, y_true, y_pred) is not None:
         return None
-    if not kernels.is_one_axis or axis is not None and not -len(shape) <= axis < len(shape):
-        return None
-    if axis not in (None, -1, len(shape) - 1) and not kernels.is_flat:
-        return None
-    count = y_pred.size if axis is None else shape[axis]
-    divisor = 1.0 if loss.reduction == "sum" else float(y_pred.size // count)
-    form, slopes, written = (
-        (1 if kernels.is_flat else -1, y_pred.size if kernels.is_flat else count),
-        None,
-        None,
-    )
+    form, count, divisor = plan
+    divisor, slopes, written = 1.0 if loss.reduction == "sum" else divisor, None, None
     if with_gradient:
         out = None if out is None else blocks._writable(out, y_true, y_pred)
-        slopes = np.empty(shape, dtype) if out is None else out
+        slopes = np.empty(y_pred.shape, dtype) if out is None else out
         written = slopes.reshape(form)
-    table, scale = y_pred.reshape(form), 1.0 / divisor
-    labels, total = y_true if kernels.numbered else y_true.reshape(form), math.nan
-    tiled = table.shape[0] > 1 and table.shape[1] < NARROW
+    labels, table = y_true.reshape(-1 if kernels.numbered else form), y_pred.reshape(form)
+    tiled, scale, total = 1 < form[0] and form[1] < NARROW, 1.0 / divisor, math.nan
     kernel = kernels.ready.get((dtype, tiled, with_gradient, kernels.answers[with_gradient]))
     if kernel is not None and y_pred.size * kernel.cost < 2 * PART:  # as in run, without its questions
-        slope = TABLE[dtype] if written is None else written
-        total, *found = kernel.call(
-            labels, table, ROW[dtype], slope, ONE[dtype], 0, False, scale, count, 0, *kernel.numbers
-        )
+        others = ROW[dtype], TABLE[dtype] if written is None else written, ONE[dtype], 0, False
+        total, *found = kernel.call(labels, table, *others, scale, count, 0, *kernel.numbers)
         total = total if found == kernel.found else math.nan
     if not abs(total) < LARGE:
         total = kernels.run(labels, table, count, scale, written)
@@ -290,14 +281,9 @@ def by_all_means(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradie
         rows = loss.rows_that_count(y_true, given, sample_weight, mask, {})
     labels, table = (labels, front) if rows is None else (rows.labels, rows.predictions)
     if kernels.numbered:
-        labels = (
-            labels.reshape(-1) if labels.dtype.kind in "iu" else as_integers("y_true", labels.reshape(-1))
-        )
-    table = (
-        table.reshape(math.prod(table.shape[: table.ndim - len(axes)]), -1)
-        if rows is None
-        else table.reshape(len(table), -1)
-    )
+        labels = labels.reshape(-1)
+        labels = labels if labels.dtype.kind in "iu" else as_integers("y_true", labels)
+    table = table.reshape(math.prod(form) if rows is None else len(table), -1)
     count, slopes = table.shape[1], np.empty(table.shape, dtype) if with_gradient else None
     if isinstance(weights, float) and loss.reduction not in ("none", None):
         across = (1, -1) if kernels.is_flat else table.shape
@@ -348,10 +334,8 @@ def in_pairs(kernels, loss, y_true, y_pred, sample_weight, mask, with_gradient):
     values, slopes, back = np.empty(size, dtype), np.empty(points.shape, dtype), 0.0
     weights, _ = weights_and_divisor(values, sample_weight, mask, "sum")
     upstream = np.ascontiguousarray(np.broadcast_to(np.asarray(weights, dtype), values.shape))
-    across, step = (
-        points.T.copy(),
-        min(size, max(TILE, BAND // size)),
-    )  # a copy: NumPy is slow on one array twice
+    across = points.T.copy()  # NumPy is slow on one array twice
+    step = min(size, max(TILE, BAND // size))
     for first in range(0, size, step):
         part = slice(first, min(first + step, size))
         dots = points[part] @ across

@@ -25,6 +25,8 @@ ENTRY, ROW = 2, 1
 REDUCTIONS = ("sum", "max", "any")
 DEAR = ("exp", "expm1", "log", "log1p", "tanh", "power")
 """What takes as long as about four simple steps."""
+MANY = 32
+"""Numbers that a setting lists, at the most."""
 LOCK = threading.RLock()
 _now = None  # the trace that is being made
 
@@ -361,6 +363,18 @@ def places(count):
     return note("place", kind="i", span=ENTRY)
 
 
+def listed(given):
+    """Stand for numbers that are listed, one for each entry of a row: a choice among them."""
+    if not isinstance(given, tuple):
+        return given
+    if len(given) > MANY or Whole("any", note("!=", COUNT, len(given), kind="b", span=ROW)):
+        raise Untraceable("numbers for more or fewer entries, or for many")
+    chosen = float(given[-1])
+    for number, one in enumerate(given[:-1]):
+        chosen = where(places(COUNT) == number, float(one), chosen)
+    return chosen
+
+
 NUMPY = SimpleNamespace(
     inf=np.inf, errstate=np.errstate, ndim=np.ndim, ndarray=np.ndarray, generic=np.generic, bool_=np.bool_,
     where=where, arange=places, isnan=isnan, isinf=noting("isinf", "b"), isfinite=noting("isfinite", "b"),
@@ -373,7 +387,7 @@ NUMPY = SimpleNamespace(
     ones=lambda shape, dtype=None: dtype is bool or 1.0,
     eye=lambda count, dtype=None: places(count) == note("own_place", kind="i", span=ROW),
     take_along_axis=lambda array, index, axis: note("pick", array, index, kind=array.step.kind),
-    asarray=lambda given, dtype=None: note("+", given, 0.0) if isinstance(given, float) else given,
+    asarray=lambda given, dtype=None: note("+", given, 0.0) if isinstance(given, float) else listed(given),
     broadcast_to=lambda given, shape: given,
     finfo=lambda dtype: SimpleNamespace(tiny=note("tiny", span=0)),
 )  # fmt: skip
