@@ -40,6 +40,7 @@ lab: env
 
 book: env
 	@echo "Building the site from notebooks/ ..."
+	@[ -d $(SITE) ] || rm -rf book/_build/doctrees  # stills of charts are written where a page is read
 	@$(PY) -m sphinx -q -W --keep-going -n -c book -d book/_build/doctrees notebooks $(SITE) \
 		|| { rm -rf book/_build/doctrees; exit 1; }
 	@echo "Open file://$(CURDIR)/$(PAGE)"
