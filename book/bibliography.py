@@ -148,7 +148,8 @@ def in_order() -> list[Path]:
 
 def page() -> str:
     """Return the page, as Markdown."""
-    cited, lines, theme = citing(), [INTRODUCTION, f"## By loss\n\n{by_loss()}\n"], None
+    cited, lines, theme = citing(), [INTRODUCTION], None
+    lines.append(f"## By loss\n\n{by_loss(cited)}\n")
     themes = list(dict.fromkeys(entry.theme for entry in entries()))
     for entry in sorted(entries(), key=lambda entry: themes.index(entry.theme)):
         if entry.theme != theme:
@@ -167,11 +168,11 @@ def page() -> str:
     return "\n".join(lines)
 
 
-def by_loss() -> str:
+def by_loss(cited: dict[str, list[Path]]) -> str:
     """Return a table of what to read for each loss: the entries that its chapter cites, its source first."""
     from lossbook import CATALOGUE
 
-    known, cited = {entry.key: entry for entry in entries()}, citing()
+    known = {entry.key: entry for entry in entries()}
     lines = ["| Loss | Source | Its chapter also cites |", "| --- | --- | --- |"]
     for spec in CATALOGUE.values():
         chapter = NOTEBOOKS / "losses" / f"{spec.name}.md"

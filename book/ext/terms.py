@@ -7,6 +7,8 @@ links, code, formulas, tables and outputs have none, and no word has two on a pa
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
 
 from docutils import nodes
 
@@ -32,7 +34,15 @@ def headwords(text: str) -> dict[str, str]:
     return found
 
 
-def pattern(words) -> re.Pattern:
+@cache
+def words_of(glossary: Path) -> dict[str, str]:
+    """Return the words of a glossary with their addresses, and without one the full names of losses."""
+    names = {name.replace("_", " ").replace("crosse", "cross-e"): "" for name in CATALOGUE}
+    return names | headwords(glossary.read_text(encoding="utf-8"))
+
+
+@cache
+def pattern(*words: str) -> re.Pattern:
     """Match any of the words, the longest first, also in the plural and with a capital at the start."""
     either = "|".join(
         f"[{word[0].upper()}{word[0].lower()}]{re.escape(word[1:])}"
@@ -52,13 +62,13 @@ def is_open(text: nodes.Text) -> bool:
     return paragraph
 
 
-def link_first(doctree: nodes.document, words: dict[str, str], glossary: str) -> list[str]:
-    """Link the first use of each word on a page to the glossary; return the addresses that were linked.
+def link_first(doctree: nodes.document, words: dict[str, str], glossary: str) -> None:
+    """Link the first use of each word on a page to the glossary.
 
     A word without an address is left alone, and so are the shorter ones within it.
     """
     linked = {r["refuri"].partition("#")[2] for r in doctree.findall(nodes.reference) if "refuri" in r}
-    matched, made = pattern(words), []
+    matched = pattern(*words)
     for text in [text for text in doctree.findall(nodes.Text) if is_open(text)]:
         parts, end = [], 0
         for found in matched.finditer(text):
@@ -67,21 +77,18 @@ def link_first(doctree: nodes.document, words: dict[str, str], glossary: str) ->
             if not address or address in linked:
                 continue
             linked.add(address)
-            made.append(address)
             link = nodes.reference("", found[0], refuri=f"{glossary}#{address}", internal=True)
             link["classes"].append("term")
             parts += [nodes.Text(text[end : found.start()]), link]
             end = found.end()
         if parts:
             text.parent.replace(text, [*parts, nodes.Text(text[end:])])
-    return made
 
 
 def link_terms(app, doctree, docname: str) -> None:
     """Do so for a chapter."""
     if docname.startswith(CHAPTERS):
-        words = {name.replace("_", " ").replace("crosse", "cross-e"): "" for name in CATALOGUE}
-        words |= headwords((app.srcdir / f"{GLOSSARY}.md").read_text(encoding="utf-8"))
+        words = words_of(app.srcdir / f"{GLOSSARY}.md")
         link_first(doctree, words, app.builder.get_relative_uri(docname, GLOSSARY))
 
 
