@@ -464,6 +464,8 @@ def not_finite(case):
 
 def _finite_rows(case):
     """The case without the samples that hold NaN or infinity, their weights included."""
+    if case.weight is None and case.mask is None:
+        return case.counted  # which is kept, and asked for again
     arrays = {name: getattr(case, name) for name in ("y_true", "y_pred", "weight", "mask")}
     rows = {name: a for name, a in arrays.items() if a is not None and a.shape[:1] == case.y_true.shape[:1]}
     keep = np.all([np.isfinite(a.reshape(len(a), -1)).all(axis=1) for a in rows.values()], axis=0)
